@@ -1,0 +1,319 @@
+"""How the bot decides: quote, answer in proved prose, or decline.
+
+Knows evidence, checks and a generator; knows neither HTTP nor SQL. Nothing it says is unsupported: a quote is a run of
+the document's characters, and a written sentence is shown only after a passage proved it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from apps.customer_service.model import Knowledge, family
+from apps.customer_service.phrases import say
+from apps.customer_service.schemas import Action, Answer, Citation, Delta, Question, Verdict
+from apps.customer_service.settings import CustomerServiceSettings
+from core.backends.base import Sampling
+from core.errors import InputError, Overloaded, Unavailable
+from core.generate.answerability import Answerability
+from core.generate.evidence import Evidence, Passage
+from core.generate.features import features
+from core.generate.grounding import Proof, prove
+from core.generate.postprocess import mend
+from core.generate.quote import Quote, choose
+from core.generate.rewrite import standalone
+from core.generate.templates import grounded_within
+from core.generate.worker import GenerationWorker
+from core.text import detect_language, sentences
+from core.types import Usage
+
+ACROSS = "across"
+"""Name of the check for passages in another language than the question's."""
+
+_PROMPT_TOKENS = 330
+"""Prompt tokens a small decoder reads within the wanted time to the first token."""
+
+_NEAR = 0.45
+"""Cosine of the best passage from which on a declined question counts as being about the documents."""
+
+_ORDERS = re.compile(
+    r"\b(?:ignore|disregard|forget|override)\b.{0,40}\b(?:instruction|rule|passage|prompt|polic|document|above|previous)"
+    r"|\b(?:system|hidden|initial) (?:prompt|instruction|message)|\bdeveloper mode\b|\bjailbreak\b"
+    r"|\b(?:pretend|act) (?:to be|as if|as though|as an?)\b|\byou are now\b|\brepeat (?:everything|the text) above\b"
+    r"|(?:忽略|无视|忘记|跳过|绕过).{0,12}(?:指令|指示|规则|提示|以上|上面|之前|文档|限制)|系统提示|提示词|开发者模式|假装你是|你现在是|扮演",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Decision:
+    """What was found for a question and whether it is an answer."""
+
+    question: Question
+    standalone: str
+    language: str
+    """Of the reply: "en" or "zh" or the question's own."""
+    evidence: Evidence | None
+    verdict: Verdict
+    across: bool = False
+
+    @property
+    def answerable(self) -> bool:
+        """Whether the bot may answer."""
+        return self.verdict.reason == "answerable"
+
+
+class Answerer:
+    """Questions to answers.
+
+    :param checks: answerability by family of language, and "across"; what is missing falls back to "en".
+    :param worker: runs the generator; None always quotes.
+    """
+
+    def __init__(
+        self,
+        knowledge: Knowledge,
+        checks: Mapping[str, Answerability],
+        worker: GenerationWorker | None,
+        settings: CustomerServiceSettings,
+    ) -> None:
+        self.knowledge, self.checks, self.worker, self.settings = knowledge, checks, worker, settings
+
+    def decide(self, question: Question) -> Decision:
+        """Retrieve and judge; blocking, call it on a thread.
+
+        :raises InputError: if the question is empty.
+        """
+        text = question.text.strip()
+        if not text:
+            raise InputError("The question is empty.")
+        asked = _language(text)
+        reply = question.language or asked
+        if _ORDERS.search(text):
+            return Decision(question, text, reply, None, _refused(0.0, 1.0, "unsafe"))
+        if not len(self.knowledge):
+            return Decision(question, text, reply, None, _refused(0.0, 1.0, "no_passage"))
+        alone = self._standalone(text, question, asked)
+        own, verdict = self._judge(alone, asked, across=False)
+        if verdict.reason == "answerable" or self.knowledge.languages <= {family(asked)}:
+            return Decision(question, alone, reply, own, verdict)
+        other, second = self._judge(alone, asked, across=True)
+        if second.reason == "answerable" or not own.passages:
+            return Decision(question, alone, reply, other, second, across=True)
+        return Decision(question, alone, reply, own, verdict)
+
+    def probability(self, evidence: Evidence, *, across: bool = False) -> tuple[float, float]:
+        """Calibrated probability that the evidence answers, and the threshold it must reach."""
+        check = self.checks.get(ACROSS if across else evidence.language) or self.checks["en"]
+        return float(check.probability(features(evidence)[None])[0]), check.threshold_for(self.settings.false_refusal)
+
+    async def answer(self, question: Question) -> Answer:
+        """The whole reply."""
+        async with aclosing(self.stream(question)) as deltas:
+            async for delta in deltas:
+                if delta.answer is not None:
+                    return delta.answer
+        raise Unavailable("The reply was broken off.")
+
+    async def stream(self, question: Question) -> AsyncGenerator[Delta, None]:
+        """The reply as it comes; the last delta carries the whole answer."""
+        decision = await asyncio.to_thread(self.decide, question)
+        async with aclosing(self.stream_decided(decision)) as deltas:
+            async for delta in deltas:
+                yield delta
+
+    async def stream_decided(self, decision: Decision) -> AsyncGenerator[Delta, None]:
+        """The reply to a question that was judged already."""
+        if decision.answerable and self._may_compose(decision):
+            written = False
+            async with aclosing(self._composed(decision)) as deltas:
+                async for delta in deltas:
+                    written = True
+                    yield delta
+            if written:
+                return
+        answer = self.quoted(decision) if decision.answerable else self.declined(decision)
+        for part in re.findall(r".*?(?:\n+|$)", answer.text, re.DOTALL):
+            if part:
+                yield Delta(text=part)
+        yield Delta(answer=answer)
+
+    def quoted(self, decision: Decision) -> Answer:
+        """The answer in the documents' own words."""
+        assert decision.evidence is not None
+        quotes = choose(decision.evidence, limit=self.settings.quote_sentences)
+        if not quotes:
+            return self.declined(decision)
+        lines = [f"{quote.text} [{i}]" for i, quote in enumerate(quotes, start=1)]
+        if decision.across:
+            lines.insert(0, say("across", decision.language))
+        return self._answer(
+            decision, "\n\n".join(lines), Action.quote, [self._citation(q, i) for i, q in _number(quotes)]
+        )
+
+    def declined(self, decision: Decision) -> Answer:
+        """The honest word that there is no answer, and what to do next."""
+        language, reason = decision.language, decision.verdict.reason
+        first = {"unsafe": "unsafe", "no_passage": "nothing"}.get(reason, "decline")
+        parts = [say(first, language)]
+        if reason == "not_in_passages" and decision.evidence is not None and decision.evidence.passages:
+            parts.append(say("closest", language, titles=self._title(decision.evidence.passages[0])))
+        parts.append(self.settings.support_contact or say("next", language))
+        return self._answer(decision, ("" if language == "zh" else " ").join(parts), Action.decline, [])
+
+    def _standalone(self, text: str, question: Question, language: str) -> str:
+        asked = [said for role, said in question.history if role == "user"][-4:]
+        if not asked:
+            return text
+        _, encoder = self.knowledge.encoder(language)
+        alone: list[str] = []
+        for said in [*asked, text]:
+            alone.append(standalone(said, alone, _language(said), encoder.encode))
+        return alone[-1]
+
+    def _judge(self, text: str, language: str, *, across: bool) -> tuple[Evidence, Verdict]:
+        evidence = self.knowledge.evidence(text, language, across=across)
+        if not evidence.passages:
+            return evidence, _refused(0.0, 1.0, "no_passage" if not len(self.knowledge) else "off_topic")
+        probability, threshold = self.probability(evidence, across=across)
+        if probability >= threshold:
+            return evidence, Verdict(answerable=probability, threshold=threshold, reason="answerable")
+        near = evidence.named > 0 or evidence.passages[0].dense >= _NEAR
+        return evidence, _refused(probability, threshold, "not_in_passages" if near else "off_topic")
+
+    def _may_compose(self, decision: Decision) -> bool:
+        if self.worker is None or self.settings.compose == "never" or decision.across:
+            return False
+        wanted = (
+            decision.question.compose if decision.question.compose is not None else self.settings.compose == "always"
+        )
+        return wanted and family(decision.language) in self.worker.generator.languages
+
+    async def _composed(self, decision: Decision) -> AsyncGenerator[Delta, None]:
+        """Proved sentences as they are written; nothing at all if the first cannot be proved."""
+        assert decision.evidence is not None and self.worker is not None
+        passages, generator = decision.evidence.passages[:3], self.worker.generator
+        limit = min(_PROMPT_TOKENS, generator.context_tokens - self.settings.compose_tokens)
+        try:
+            messages, fitted = grounded_within(
+                decision.standalone,
+                [p.text for p in passages],
+                count=generator.count_tokens,
+                limit=limit,
+                language=decision.language,
+            )
+            stream = self.worker.stream(
+                messages, Sampling(max_tokens=decision.question.max_tokens or self.settings.compose_tokens)
+            )
+        except (InputError, Overloaded, Unavailable):
+            return  # too long, too busy or not there: the quote is the answer
+        given = passages[: len(fitted.passages)]
+        _, encoder = self.knowledge.encoder(decision.language)
+        proofs: list[tuple[str, Proof]] = []
+        text, said, usage = "", 0, Usage(0, 0)
+        try:
+            async with stream:
+                async for piece in stream:
+                    text += piece.text
+                    usage = piece.usage or usage
+                    spans = sentences(text[said:], decision.language)
+                    done = spans if piece.finish_reason == "stop" else spans[:-1]
+                    for start, end in done:
+                        sentence = mend(text[said + start : said + end]).text
+                        proof = await asyncio.to_thread(prove, sentence, given, encoder.encode)
+                        if proof.passage is None:
+                            raise _Unproved
+                        proofs.append((sentence, proof))
+                        yield Delta(text=self._sentence(sentence, proof, proofs, decision.language))
+                    if done:
+                        said += done[-1][1]
+        except (_Unproved, Overloaded, Unavailable):
+            pass
+        if proofs:
+            yield Delta(answer=self._written(decision, proofs, given, usage, generator.name))
+
+    def _sentence(self, sentence: str, proof: Proof, proofs: Sequence[tuple[str, Proof]], language: str) -> str:
+        order = list(dict.fromkeys(p.passage for _, p in proofs))
+        gap = "" if len(proofs) == 1 or language == "zh" else " "
+        return f"{gap}{sentence} [{order.index(proof.passage) + 1}]"
+
+    def _written(
+        self,
+        decision: Decision,
+        proofs: Sequence[tuple[str, Proof]],
+        given: Sequence[Passage],
+        usage: Usage,
+        model: str,
+    ) -> Answer:
+        order = list(dict.fromkeys(p.passage for _, p in proofs))
+        quotes = []
+        for index in order:
+            mine = [p for _, p in proofs if p.passage == index]
+            assert index is not None
+            quotes.append(Quote(given[index], mine[0].start, mine[0].end))
+        text = "".join(self._sentence(s, p, proofs[: i + 1], decision.language) for i, (s, p) in enumerate(proofs))
+        citations = [self._citation(q, i) for i, q in _number(quotes)]
+        return self._answer(decision, text, Action.answer, citations, model=model, usage=usage)
+
+    def _answer(
+        self,
+        decision: Decision,
+        text: str,
+        action: Action,
+        citations: Sequence[Citation],
+        *,
+        model: str = "quote",
+        usage: Usage | None = None,
+    ) -> Answer:
+        _, encoder = self.knowledge.encoder(decision.language)
+        counted = usage or Usage(*encoder.count_tokens([decision.standalone, text]))
+        return Answer(
+            text=text,
+            action=action,
+            citations=tuple(citations),
+            verdict=decision.verdict,
+            language=decision.language,
+            standalone_question=decision.standalone,
+            conversation_id=decision.question.conversation_id,
+            model=model,
+            usage=counted,
+        )
+
+    def _citation(self, quote: Quote, index: int) -> Citation:
+        held = self.knowledge.held(quote.passage.id)
+        chunk = held.chunk if held else None
+        return Citation(
+            index=index,
+            document_id=quote.passage.document_id,
+            chunk_id=quote.passage.id,
+            title=chunk.title if chunk else quote.passage.context,
+            headings=chunk.headings if chunk else (),
+            source=held.source if held else "",
+            quote=quote.text,
+            start=quote.passage.start + quote.start,
+            end=quote.passage.start + quote.end,
+        )
+
+    def _title(self, passage: Passage) -> str:
+        held = self.knowledge.held(passage.id)
+        return held.chunk.title if held else passage.context
+
+
+class _Unproved(Exception):
+    """A written sentence that no passage proves; what was proved before it stays."""
+
+
+def _language(text: str) -> str:
+    found = detect_language(text)
+    return "en" if found == "und" else found
+
+
+def _refused(probability: float, threshold: float, reason: str) -> Verdict:
+    return Verdict(answerable=probability, threshold=threshold, reason=reason)
+
+
+def _number(quotes: Sequence[Quote]) -> list[tuple[int, Quote]]:
+    return list(enumerate(quotes, start=1))

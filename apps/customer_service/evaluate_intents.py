@@ -1,0 +1,72 @@
+"""How good the intent classifier is: trained on one file, measured on another."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from apps.customer_service.data import Labelled, read_labelled
+from apps.customer_service.intents import OUT_OF_SCOPE, Intent
+from apps.customer_service.train import fit_intents, intent_encoders
+from core.backends.base import Encoder
+from core.evaluate.calibration import calibration_error
+from core.evaluate.labels import accuracy, auroc, macro_f1
+from core.settings import CoreSettings
+
+
+def evaluate_intents(
+    train: Path, test: Path, settings: CoreSettings, *, encoders: Sequence[Encoder] | None = None
+) -> dict[str, float | int | None]:
+    """Train on one file and measure on the other; nothing is published.
+
+    :param train: columns text and label; the label "oos" is out of scope.
+    :param test: likewise; a label that is not in `train` can only count as an error.
+    :param encoders: already loaded ones; None loads those of the settings.
+    :returns: the figures; see `intent_figures`, with `train_seconds` (encoding included) and `texts_per_second`.
+    :raises InputError: if a file is not usable.
+    """
+    learned, asked = read_labelled(train), read_labelled(test)
+    trained = fit_intents(learned.rows, encoders if encoders is not None else intent_encoders(settings))
+    start = time.perf_counter()
+    found = trained.classifier.classify([row.text for row in asked.rows])
+    seconds = time.perf_counter() - start
+    return {
+        **intent_figures(asked.rows, found),
+        "train_seconds": trained.seconds,
+        "texts_per_second": len(found) / max(seconds, 1e-9),
+        "bad_rows": len(learned.problems) + len(asked.problems),
+    }
+
+
+def intent_figures(rows: Sequence[Labelled], found: Sequence[Intent]) -> dict[str, float | int | None]:
+    """Figures of what was found for labelled messages.
+
+    `accuracy` is over all rows, "oos" right when rejected; `in_scope_accuracy` over the others, a rejection is an
+    error; `oos_recall` and `oos_precision` are those of rejecting; `auroc` is of the probability of being in scope; `ece` is
+    of the probability of the label given. Where the rows have no "oos", or nothing else, what does not apply is None.
+
+    :raises InputError: if there are no rows.
+    """
+    names = sorted({row.label for row in rows} | {intent.label for intent in found})
+    place = {name: i for i, name in enumerate(names)}
+    labels = np.array([place[row.label] for row in rows], dtype=np.int64)
+    predicted = np.array([place[intent.label] for intent in found], dtype=np.int64)
+    strange = np.array([row.label == OUT_OF_SCOPE for row in rows], dtype=np.bool_)
+    rejected = np.array([intent.label == OUT_OF_SCOPE for intent in found], dtype=np.bool_)
+    right = predicted == labels
+    both = bool(strange.any() and not strange.all())
+    in_scope = np.array([intent.in_scope for intent in found], dtype=np.float64)
+    return {
+        "accuracy": accuracy(predicted, labels),
+        "macro_f1": macro_f1(predicted, labels),
+        "in_scope_accuracy": float(right[~strange].mean()) if not strange.all() else None,
+        "oos_recall": float(rejected[strange].mean()) if strange.any() else None,
+        "oos_precision": float(strange[rejected].mean()) if strange.any() and rejected.any() else None,
+        "auroc": auroc(in_scope, ~strange) if both else None,
+        "ece": calibration_error(np.array([intent.probability for intent in found], dtype=np.float64), right),
+        "rows": len(rows),
+        "rejected": int(rejected.sum()),
+    }

@@ -1,0 +1,58 @@
+"""Documents to passages, and passages to vectors: the same for an ingest and for an evaluation in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from apps.customer_service.model import ENGLISH, MULTILINGUAL, Held, Knowledge, encoded_text, family, tokens
+from core.backends.base import Encoder
+from core.index.hybrid import Block
+from core.text import chunk_many
+from core.types import Chunk, Document, FloatArray
+
+
+def cut(documents: Sequence[Document], knowledge: Knowledge) -> list[list[Chunk]]:
+    """Passages of each document, bounded in tokens of the encoder of its language."""
+    groups: dict[int, tuple[Encoder, list[int]]] = {}
+    for row, document in enumerate(documents):
+        _, encoder = knowledge.encoder(document.language)
+        groups.setdefault(id(encoder), (encoder, []))[1].append(row)
+    found: list[list[Chunk]] = [[] for _ in documents]
+    for encoder, rows in groups.values():
+        bound = min(knowledge.settings.passage_tokens, encoder.max_tokens)
+        lists = chunk_many([documents[r] for r in rows], count_tokens=encoder.count_tokens, max_tokens=bound)
+        for row, chunks in zip(rows, lists, strict=True):
+            found[row] = chunks
+    return found
+
+
+def retrievers(knowledge: Knowledge, language: str) -> list[str]:
+    """Dense retrievers that hold passages of a language: its own first, then the one that serves across languages."""
+    own, _ = knowledge.encoder(language)
+    names = [own]
+    if knowledge.multilingual is not None and own != MULTILINGUAL:
+        names.append(MULTILINGUAL)
+    return names
+
+
+def encode(name: str, chunks: Sequence[Chunk], knowledge: Knowledge) -> FloatArray:
+    """(n, d) float32 rows of passages under a dense retriever."""
+    encoder = knowledge.english if name == ENGLISH else knowledge.multilingual
+    assert encoder is not None
+    return encoder.encode([encoded_text(c) for c in chunks])
+
+
+def fill(documents: Sequence[Document], knowledge: Knowledge) -> int:
+    """Put documents into an empty knowledge in memory; how many passages they gave."""
+    chunks = [c for cs in cut(documents, knowledge) for c in cs]
+    sources = {d.id: d.source for d in documents}
+    held = [Held(i, c, sources[c.document_id]) for i, c in enumerate(chunks, start=1)]
+    blocks = []
+    for home in sorted({family(c.language) for c in chunks}):
+        mine = [h for h in held if family(h.chunk.language) == home]
+        rows = {name: encode(name, [h.chunk for h in mine], knowledge) for name in retrievers(knowledge, home)}
+        blocks.append(Block(np.array([h.id for h in mine], np.int64), [tokens(h.chunk) for h in mine], rows))
+    knowledge.update([], held, blocks)
+    return len(held)

@@ -1,0 +1,168 @@
+"""Fits the shipped answerability checks on the labelled samples and publishes them.
+
+One check for English questions, one for Chinese, one for passages in another language than the question's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from apps.customer_service.answer import ACROSS
+from apps.customer_service.model import Knowledge, family
+from apps.customer_service.passages import fill
+from apps.customer_service.service import CHECK
+from apps.customer_service.settings import CustomerServiceSettings
+from core.backends import load_encoder
+from core.errors import ModelError
+from core.generate.answerability import Answerability, Labelled, fit
+from core.generate.features import FEATURES, features
+from core.models.artifacts import Artifact, ArtifactStore
+from core.progress import Report, quiet
+from core.text import parse_lenient
+from core.types import Document
+
+SAMPLES = Path(__file__).parent / "samples"
+COLLECTIONS = (("documents", "questions.jsonl"), ("reports", "reports_questions.jsonl"))
+"""Folders of documents with their labelled questions."""
+
+_VERSION = 2
+"""Raised when the features or the fit change, so that published checks are made again."""
+
+
+@dataclass(frozen=True)
+class SampleQuestion:
+    """A labelled question of the samples."""
+
+    id: str
+    text: str
+    """Standing alone, where it was a follow-up."""
+    language: str
+    answerable: bool
+    group: str
+    split: str
+    kind: str
+    across: bool
+    """Whether its answer stands in documents of another language only."""
+
+
+def sample_documents(folder: str) -> list[Document]:
+    """The documents of a collection under the ids that the questions use: `en/returns-policy`, `en/faq#12`."""
+    found = []
+    for path in sorted(p for p in (SAMPLES / folder).rglob("*") if p.is_file()):
+        stem = path.relative_to(SAMPLES / folder).with_suffix("").as_posix()
+        for document in parse_lenient(path).documents:
+            row = document.source.rpartition("#")[2] if "#" in document.source else ""
+            found.append(replace(document, id=f"{stem}#{row}" if row else stem))
+    return found
+
+
+def sample_questions(file: str, folder: str) -> Iterator[SampleQuestion]:
+    """The labelled questions of a collection."""
+    for line in (SAMPLES / file).read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        about = row["doc_ids"] or row.get("about") or [row["id"]]
+        homes = {key.split("/")[0] for key in row["doc_ids"]}
+        yield SampleQuestion(
+            row["id"],
+            row.get("standalone") or row["question"],
+            row["language"],
+            row["answerable"],
+            f"{folder}/{about[0]}",
+            row["split"],
+            row["kind"],
+            bool(homes) and row["language"] not in homes,
+        )
+
+
+def sample_rows(knowledges: dict[str, Knowledge], *, split: str | None = None) -> dict[str, Labelled]:
+    """Labelled feature rows by check, from the samples.
+
+    Rows of the check across languages: questions whose answer is in the other language only; and as those that have
+    none, the unanswerable ones, and some questions of one collection asked of the other.
+    """
+    rows: dict[str, list[tuple[Any, int, str]]] = {"en": [], "zh": [], ACROSS: []}
+    questions = {folder: list(sample_questions(file, folder)) for folder, file in COLLECTIONS}
+    for folder, asked in questions.items():
+        for q in asked:
+            if split is None or q.split == split:
+                evidence = knowledges[folder].evidence(q.text, q.language, across=q.across)
+                name = ACROSS if q.across else family(q.language)
+                rows[name].append((features(evidence), int(q.answerable), q.group))
+                if not q.answerable:
+                    evidence = knowledges[folder].evidence(q.text, q.language, across=True)
+                    rows[ACROSS].append((features(evidence), 0, q.group))
+    for folder, other in (("documents", "reports"), ("reports", "documents")):
+        for q in questions[folder][::6]:
+            if split is None or q.split == split:
+                evidence = knowledges[other].evidence(q.text, q.language, across=True)
+                rows[ACROSS].append((features(evidence), 0, q.group))
+    return {name: _labelled(found) for name, found in rows.items()}
+
+
+def sample_knowledge(settings: CustomerServiceSettings) -> dict[str, Knowledge]:
+    """Both collections in memory, under the encoders of the settings."""
+    english, multilingual = load_encoder(settings), load_encoder(settings, settings.multilingual_encoder)
+    found = {}
+    for folder, _ in COLLECTIONS:
+        found[folder] = Knowledge(english, multilingual, settings)
+        fill(sample_documents(folder), found[folder])
+    return found
+
+
+def fit_checks(data: dict[str, Labelled], settings: CustomerServiceSettings) -> dict[str, Answerability]:
+    """A check for each kind of question."""
+    return {name: fit(rows, false_refusal=settings.false_refusal) for name, rows in data.items()}
+
+
+def prepare_checks(settings: CustomerServiceSettings, *, force: bool = False, progress: Report = quiet) -> Artifact:
+    """Fit and publish the checks, unless those published came from the same samples and encoders."""
+    store = ArtifactStore(settings.models_folder)
+    origin = _origin(settings)
+    if not force:
+        try:
+            current = store.resolve(CHECK)
+        except ModelError:
+            current = None  # missing or damaged: made again
+        if current is not None and dict(current.manifest.source) == origin:
+            return current
+    progress("answerability", 0, 3)
+    data = sample_rows(sample_knowledge(settings))
+    progress("answerability", 1, 3)
+    checks = fit_checks(data, settings)
+    progress("answerability", 2, 3)
+
+    def build(folder: Path) -> None:
+        for name, check in checks.items():
+            check.save(folder, name)
+
+    published = store.publish(CHECK, build, kind="check", source=origin)
+    progress("answerability", 3, 3)
+    return published
+
+
+def _origin(settings: CustomerServiceSettings) -> dict[str, Any]:
+    digest = hashlib.sha256()
+    for path in sorted(p for p in SAMPLES.rglob("*") if p.is_file()):
+        digest.update(path.relative_to(SAMPLES).as_posix().encode())
+        digest.update(path.read_bytes())
+    return {
+        "samples": digest.hexdigest(),
+        "version": _VERSION,
+        "features": len(FEATURES),
+        "encoders": [settings.encoder, settings.multilingual_encoder, settings.precision],
+    }
+
+
+def _labelled(rows: Sequence[tuple[Any, int, str]]) -> Labelled:
+    return Labelled(
+        np.array([row for row, _, _ in rows], np.float32),
+        np.array([label for _, label, _ in rows], np.int64),
+        [group for _, _, group in rows],
+    )

@@ -1,0 +1,1 @@
+"""From passages to prose: prompts, budgets, streams, mending, and the worker that runs the decoder."""

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from core.backends.onnx import OnnxEncoder
+from core.backends.torch import TorchEncoder
+from core.errors import InputError, ParityFailed
+from core.export.encoder import fuse, parity_batches, to_onnx
+from core.export.parity import TEXTS, Forward, cases, compare, pad
+from core.export.quantize import quantise
+from core.export.rescale import even_channels, even_rows, largest_activations
+from core.types import FloatArray, TokenBatch
+from tests.core.backends import tiny_encoder
+
+
+@pytest.fixture(scope="module")
+def torch_encoder() -> TorchEncoder:
+    return TorchEncoder(tiny_encoder.source(), name="tiny", attention="eager")
+
+
+@pytest.fixture(scope="module")
+def graph(torch_encoder: TorchEncoder, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("graph")
+    to_onnx(torch_encoder, folder / "plain.onnx")
+    fused = fuse(folder / "plain.onnx", folder / "fused.onnx", heads=4, hidden=tiny_encoder.DIMENSION)
+    assert fused["Attention"] == 2, "onnxruntime fuses attention on this graph; without it int8 is a third slower"
+    return folder / "fused.onnx"
+
+
+def forward_of(graph: Path, folder: Path) -> Forward:
+    for file in tiny_encoder.exported()["fp32"].iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    (folder / "model.onnx").write_bytes(graph.read_bytes())
+    return OnnxEncoder(folder).forward
+
+
+def test_every_precision_was_proved_on_both_sides_of_padding(torch_encoder: TorchEncoder) -> None:
+    batches = parity_batches(torch_encoder)
+    assert {"batch 1", "batch 32, left-padded", "batch 32, right-padded", "empty text", "maximum length"} <= set(
+        batches
+    )
+    assert batches["maximum length"].input_ids.shape == (1, tiny_encoder.MAX_TOKENS)
+    for precision, folder in tiny_encoder.exported().items():
+        report = compare(torch_encoder.forward, OnnxEncoder(folder).forward, batches, precision)
+        assert report.passed, report.failures
+
+
+def test_rewrites_for_int8_change_nothing_in_fp32(torch_encoder: TorchEncoder, graph: Path, tmp_path: Path) -> None:
+    model = onnx.load(str(graph))
+    seen = largest_activations(model, [torch_encoder.prepare(TEXTS)])
+    assert even_channels(model, seen) == 4, "attention and the first feed-forward layer, two of each"
+    assert even_rows(model) == 6
+    onnx.save(model, str(tmp_path / "rewritten.onnx"))
+    batches = parity_batches(torch_encoder)
+    assert compare(torch_encoder.forward, forward_of(tmp_path / "rewritten.onnx", tmp_path), batches, "fp32").passed
+
+
+def test_int8_holds_int8_weights(graph: Path, tmp_path: Path) -> None:
+    quantise(graph, tmp_path / "small.onnx", "int8")
+    kinds = {node.op_type for node in onnx.load(str(tmp_path / "small.onnx")).graph.node}
+    assert {"MatMulInteger", "QAttention"} <= kinds and "MatMul" not in kinds
+    with pytest.raises(InputError, match="int8, fp16, fp32"):
+        quantise(graph, tmp_path / "x.onnx", "int2")
+
+
+def test_an_export_that_ignores_the_mask_is_caught(torch_encoder: TorchEncoder) -> None:
+    def careless(batch: TokenBatch) -> FloatArray:
+        return torch_encoder.forward(TokenBatch(batch.input_ids, np.ones_like(batch.attention_mask)))
+
+    report = compare(torch_encoder.forward, careless, parity_batches(torch_encoder), "int8")
+    assert not report.passed
+    with pytest.raises(ParityFailed, match="left-padded"):
+        report.require()
+
+
+def test_an_export_that_gives_nan_is_caught(torch_encoder: TorchEncoder) -> None:
+    batches = parity_batches(torch_encoder)
+    report = compare(torch_encoder.forward, lambda b: torch_encoder.forward(b) * np.nan, batches, "int8")
+    assert len(report.failures) == 3 * len(batches)
+
+
+def test_the_report_is_plain_data(torch_encoder: TorchEncoder) -> None:
+    report = compare(torch_encoder.forward, torch_encoder.forward, parity_batches(torch_encoder), "fp16").to_dict()
+    assert report["passed"] is True and report["precision"] == "fp16" and len(report["cases"]) == 8
+
+
+def test_padding_keeps_tokens_on_the_side_asked_for() -> None:
+    left = pad([[5, 6, 7], [8]], 0, left=True)
+    assert left.input_ids.tolist() == [[5, 6, 7], [0, 0, 8]] and left.attention_mask.tolist() == [[1, 1, 1], [0, 0, 1]]
+    made = cases([[1, 5, 2], [1, 2]], [1, 2], [1, *range(5, 20), 2], 0)
+    assert made["mixed lengths, left-padded"].input_ids.shape == (4, 17)
+    assert made["batch 32, left-padded"].input_ids.shape == (32, 3)
