@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -49,8 +49,9 @@ class Held:
 
 @dataclass(frozen=True, eq=False)
 class _Shelf:
-    """One consistent state of the passages; replaced, never changed."""
+    """One consistent state of passages and index; replaced, never changed."""
 
+    index: HybridIndex
     passages: Mapping[int, Held]
     by_document: Mapping[str, list[int]]
     families: Mapping[str, IntArray]
@@ -75,8 +76,8 @@ class Knowledge:
     ) -> None:
         self.english, self.multilingual, self.settings = english, multilingual, settings
         dimensions = {ENGLISH: english, MULTILINGUAL: multilingual}
-        self.index = HybridIndex({n: e.dimension for n, e in dimensions.items() if e is not None}, threads=threads)
-        self._shelf = _Shelf({}, {}, {}, TitleIndex([]))
+        index = HybridIndex({n: e.dimension for n, e in dimensions.items() if e is not None}, threads=threads)
+        self._shelf = _Shelf(index, {}, {}, {}, TitleIndex([]))
         self._writing = threading.Lock()
         self._sentences: OrderedDict[int, FloatArray] = OrderedDict()
         self._bodies: OrderedDict[tuple[str, int], Body] = OrderedDict()
@@ -84,6 +85,16 @@ class Knowledge:
 
     def __len__(self) -> int:
         return len(self._shelf.passages)
+
+    @property
+    def index(self) -> HybridIndex:
+        """The present index. Read only: changes go through the methods below."""
+        return self._shelf.index
+
+    @property
+    def passages(self) -> Mapping[int, Held]:
+        """The present passages by id."""
+        return self._shelf.passages
 
     @property
     def languages(self) -> frozenset[str]:
@@ -102,27 +113,31 @@ class Knowledge:
     def update(self, removed: IntArray | Sequence[int], held: Sequence[Held], vectors: Sequence[Block] = ()) -> None:
         """Remove passages and add others in one step.
 
-        :param vectors: rows by retriever for passages of `held`; those of other passages are ignored words aside.
+        :param vectors: blocks of passages of `held`, tokens and rows; the others are found by words alone.
         """
         with self._writing:
+            old = self._shelf
             gone = {int(i) for i in removed}
-            passages = {i: p for i, p in self._shelf.passages.items() if i not in gone} | {p.id: p for p in held}
+            passages = {i: p for i, p in old.passages.items() if i not in gone} | {p.id: p for p in held}
             named = {id_ for block in vectors for id_ in np.asarray(block.ids).tolist()}
             bare = [p for p in held if p.id not in named]
-            blocks = [*vectors, Block([p.id for p in bare], [tokens(p.chunk) for p in bare])]
-            self.index.update(list(gone), blocks)
-            self._shelf = _shelved(passages)
+            index = old.index.clone()
+            index.update(list(gone), [*vectors, Block([p.id for p in bare], [tokens(p.chunk) for p in bare])])
+            self._shelf = _shelved(index, passages, old)
 
     def add_vectors(self, name: str, ids: IntArray, rows: FloatArray) -> None:
-        """Give passages that are there vectors of one more retriever."""
+        """Give passages vectors of one more retriever; ids that are not there are passed over."""
         with self._writing:
-            self.index.add_vectors(name, ids, rows)
+            old = self._shelf
+            there = np.array([int(i) in old.passages for i in ids], dtype=bool)
+            index = old.index.clone()
+            index.add_vectors(name, ids[there], rows[there])
+            self._shelf = replace(old, index=index)
 
     def restore(self, index: HybridIndex, held: Sequence[Held]) -> None:
         """Take over an index that was loaded, with its passages."""
         with self._writing:
-            self.index = index
-            self._shelf = _shelved({p.id: p for p in held})
+            self._shelf = _shelved(index, {p.id: p for p in held})
 
     def rebuild(self, held: Sequence[Held], vectors: Mapping[str, Iterable[tuple[IntArray, FloatArray]]]) -> None:
         """Replace everything.
@@ -130,15 +145,19 @@ class Knowledge:
         :param vectors: by retriever, blocks of ids and rows.
         """
         with self._writing:
-            self.index.rebuild([([p.id for p in held], [tokens(p.chunk) for p in held])], vectors)
-            self._shelf = _shelved({p.id: p for p in held})
+            index = self._shelf.index.clone()
+            index.rebuild([([p.id for p in held], [tokens(p.chunk) for p in held])], vectors)
+            self._shelf = _shelved(index, {p.id: p for p in held})
 
     def search(self, question: str, language: str, *, k: int | None = None, across: bool = False) -> list[Passage]:
         """The best passages, best first.
 
         :param across: search the passages of all other languages, by meaning first, instead of those of this one.
         """
-        shelf, home = self._shelf, family(language)
+        return self._search(self._shelf, question, language, k or self.settings.passages, across)
+
+    def _search(self, shelf: _Shelf, question: str, language: str, k: int, across: bool) -> list[Passage]:
+        home = family(language)
         name, encoder = self.encoder(language)
         if across:
             if self.multilingual is None:
@@ -150,8 +169,8 @@ class Knowledge:
         terms = words(question, language, stem=True)
         vector = encoder.encode([question])[0]
         fusion = Fusion({LEXICAL: 1.0, name: 1.0}, depth=_CANDIDATES)
-        hits = self.index.search(Query(terms, {name: vector}), fusion, 2 * _CANDIDATES, allowed=allowed)
-        bound = sum(self.index.lexical.idf(term) for term in terms) or 1.0
+        hits = shelf.index.search(Query(terms, {name: vector}), fusion, 2 * _CANDIDATES, allowed=allowed)
+        bound = sum(shelf.index.lexical.idf(term) for term in terms) or 1.0
         named = shelf.titles.coverage(terms)
         found = []
         for hit in hits:
@@ -164,12 +183,12 @@ class Knowledge:
             score = self._score(lexical, dense, title, home, across=across)
             found.append(_passage(held, lexical, dense, title, score))
         found.sort(key=lambda p: (-p.score, p.id))
-        return found[: k or self.settings.passages]
+        return found[:k]
 
     def evidence(self, question: str, language: str, *, k: int | None = None, across: bool = False) -> Evidence:
         """Passages and the sentences of the best, compared with the question, for judging and quoting."""
-        passages = self.search(question, language, k=max(k or 0, self.settings.passages), across=across)
         shelf = self._shelf
+        passages = self._search(shelf, question, language, max(k or 0, self.settings.passages), across)
         name, encoder = self.encoder(language)
         if across and self.multilingual is not None:
             name, encoder = MULTILINGUAL, self.multilingual
@@ -185,7 +204,7 @@ class Knowledge:
             family(language),
             passages,
             found,
-            self.index.lexical.idf,
+            shelf.index.lexical.idf,
             [self._body(shelf, key) for key in keys],
             len(rows),
             named_terms,
@@ -278,15 +297,19 @@ def _passage(held: Held, lexical: float, dense: float, title: float, score: floa
     )
 
 
-def _shelved(passages: Mapping[int, Held]) -> _Shelf:
+def _shelved(index: HybridIndex, passages: Mapping[int, Held], old: _Shelf | None = None) -> _Shelf:
+    """:param old: an earlier state, whose titles need no second look: an id never gets another passage."""
     by_document: dict[str, list[int]] = {}
     families: dict[str, list[int]] = {}
     for id_ in sorted(passages):
         chunk = passages[id_].chunk
         by_document.setdefault(chunk.document_id, []).append(id_)
         families.setdefault(family(chunk.language), []).append(id_)
-    titles = TitleIndex(
-        (key, words(passages[ids[0]].chunk.title, passages[ids[0]].chunk.language, stem=True))
-        for key, ids in by_document.items()
-    )
-    return _Shelf(passages, by_document, {n: np.array(ids, np.int64) for n, ids in families.items()}, titles)
+
+    def title(key: str, first: int) -> Iterable[str]:
+        if old is not None and first in old.passages:
+            return old.titles.terms[old.titles.rows[key]]
+        return words(passages[first].chunk.title, passages[first].chunk.language, stem=True)
+
+    titles = TitleIndex((key, list(title(key, ids[0]))) for key, ids in by_document.items())
+    return _Shelf(index, passages, by_document, {n: np.array(ids, np.int64) for n, ids in families.items()}, titles)

@@ -32,6 +32,12 @@ VALID = {"cpu": ("int4", "int8", "fp32"), "cuda": ("int4", "int8", "fp16", "fp32
 PERPLEXITY_LIMIT = {"fp32": 1.001, "fp16": 1.02, "int8": 1.05, "int4": 1.5}
 """Highest perplexity of the export over that of the source, by precision; above it the export is refused."""
 
+RECIPES: dict[str, tuple[str, ...]] = {
+    "int4": ("algo_config=k_quant", "matmul_mixed_precision=last_matmul:int8,mixed_layers:int8"),
+}
+"""Builder options by precision. Four bits everywhere cost a small decoder far too much; with the output head and the
+most sensitive layers in eight it keeps nine tenths of the speed and loses half as much."""
+
 _SECONDS = 1800
 _MARK = "source.json"
 
@@ -132,7 +138,8 @@ def _convert(gguf: Path, folder: Path, digest: str) -> None:
 
 def _build(folder: Path, out: Path, cache: Path, precision: str, provider: str) -> None:
     command = [sys.executable, "-m", "onnxruntime_genai.models.builder", "-i", str(folder), "-o", str(out)]
-    command += ["-p", precision, "-e", provider, "-c", str(cache), "--extra_options", "prune_lm_head=true"]
+    command += ["-p", precision, "-e", provider, "-c", str(cache)]
+    command += ["--extra_options", "prune_lm_head=true", *RECIPES.get(precision, ())]
     environment = {**os.environ, "ORT_DISABLE_TELEMETRY": "1", "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
     try:
         done = subprocess.run(

@@ -84,7 +84,7 @@ def _leans(question: str, language: str) -> bool:
 
 def _bare(question: str) -> bool:
     """A question that opens like a continuation."""
-    return bool(re.match(r"^\s*(?:and|but|so|also|then|那|那么|还有|另外)\b?", question, re.IGNORECASE))
+    return bool(re.match(r"^\s*(?:(?:and|but|so|also|then)\b|那|还有|另外)", question, re.IGNORECASE))
 
 
 def _replaced(before: str, fragment: str, language: str, encode: Encode) -> str:

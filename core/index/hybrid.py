@@ -103,6 +103,12 @@ class HybridIndex:
         """The present dense indexes by name. Read only: changes go through `update`."""
         return self._parts.dense
 
+    def clone(self) -> HybridIndex:
+        """An index of the same content that changes on its own; costs next to nothing."""
+        other = HybridIndex({})
+        other._parts = self._parts
+        return other
+
     def add(
         self,
         ids: Sequence[int] | IntArray,

@@ -139,8 +139,7 @@ def test_a_cancelled_request_is_not_computed_and_harms_nobody(batching: Batching
         await loop.run_in_executor(None, slow.entered.wait, 10)
         waiting = asyncio.create_task(batching.aencode(["gone"]))
         stays = asyncio.create_task(batching.aencode(["stays"]))
-        while batching.waiting < 2:
-            await asyncio.sleep(0.005)
+        await loop.run_in_executor(None, wait_until_queued, batching, 2)
         busy.cancel()
         waiting.cancel()
         slow.gate.set()

@@ -101,7 +101,7 @@ def test_a_file_that_is_no_model_is_a_damaged_artifact(tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_bytes(b"not a model")
     with pytest.raises(ArtifactDamaged, match="cannot open"):
         create_session(tmp_path / "model.onnx")
-    with pytest.raises(ArtifactDamaged, match="encoder.json"):
+    with pytest.raises(ArtifactDamaged, match=r"encoder\.json"):
         OnnxEncoder(tmp_path)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from core.export.encoder import export_encoder
 
-WORDS = "i lost my card what is the fee account change pin of transfer not received why was charged twice".split()
+TEXTS = "i lost my card what is the fee account change pin of transfer not received why was charged twice"
 DIMENSION = 32
 MAX_TOKENS = 48
 
@@ -25,7 +25,7 @@ def source() -> Path:
 
     folder = _folder()
     letters = [chr(c) for c in range(97, 123)] + [str(d) for d in range(10)] + list("?.,$%")
-    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *WORDS, *letters, *(f"##{letter}" for letter in letters)]
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *TEXTS.split(), *letters, *(f"##{letter}" for letter in letters)]
     vocabulary = {piece: i for i, piece in enumerate(dict.fromkeys(pieces))}
     tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer()

@@ -12,12 +12,13 @@ from core.models.catalog import find
 from core.settings import CoreSettings
 
 SPECIAL = [
-    "", " ", "a", "  two  spaces ", "ｆｕｌｌ　ｗｉｄｔｈ １２３", "é e\u0301 ñ n\u0303", "한국어 문장입니다", "日本語の文。",
+    "", " ", "a", "  two  spaces ", "ｆｕｌｌ　ｗｉｄｔｈ １２３", "é e\u0301 ñ n\u0303",
+    "한국어 문장입니다", "日本語の文。",
     "ﬁne ½ ² ℃ ㈱", "a\tb\nc\r\n d", "\u200bzero\u200dwidth", "ไทย ภาษา", "مرحبا بالعالم", "x" * 500,
     "▁under ▁score", "𝔘𝔫𝔦", "\x00nul\x07", "Ａ．Ｂ", "$1,234.56 (12.4 %)", "https://example.com/a?b=c#d",
 ]  # fmt: skip
-EN = "card fee account closure transfer statement limit refund delivery insurance mortgage payment".split()
-ZH = "银行卡 手续费 账户 注销 转账 对账单 限额 退款 配送 保险 抵押贷款 付款".split()
+EN = ["card", "fee", "account", "closure", "transfer", "statement", "limit", "refund", "delivery", "insurance"]
+ZH = ["银行卡", "手续费", "账户", "注销", "转账", "对账单", "限额", "退款", "配送", "保险", "抵押贷款", "付款"]
 
 
 def texts() -> list[str]:
