@@ -62,7 +62,7 @@ class CoreSettings(Settings):
     """Encoder for Chinese and across languages: a catalog name, a local folder or a hub id."""
 
     generator: str = "smollm2"
-    """Generator: a catalog name or a local folder; `none` always quotes; the remote model's name with `generator_url`."""
+    """Generator: a catalog name or a local folder; `none` always quotes; with `generator_url` the remote model."""
 
     generator_url: str | None = None
     """Base URL of an OpenAI-compatible server, as in `http://127.0.0.1:11434/v1`; replaces the embedded generator."""

@@ -7,17 +7,19 @@ the document's characters, and a written sentence is shown only after a passage 
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
 from apps.customer_service.model import Knowledge, family
+from apps.customer_service.orders import is_order
 from apps.customer_service.phrases import say
 from apps.customer_service.schemas import Action, Answer, Citation, Delta, Question, Verdict
 from apps.customer_service.settings import CustomerServiceSettings
 from core.backends.base import Sampling
-from core.errors import InputError, Overloaded, Unavailable
+from core.errors import InputError, SuiteError, Unavailable
 from core.generate.answerability import Answerability
 from core.generate.evidence import Evidence, Passage
 from core.generate.features import features
@@ -30,22 +32,19 @@ from core.generate.worker import GenerationWorker
 from core.text import detect_language, sentences
 from core.types import Usage
 
+_log = logging.getLogger(__name__)
+
 ACROSS = "across"
 """Name of the check for passages in another language than the question's."""
 
 _PROMPT_TOKENS = 330
 """Prompt tokens a small decoder reads within the wanted time to the first token."""
 
+_REPLIES = {"en": "en", "zh": "zh"}
+"""Languages of the bot's own sentences; asked for another one, it stays with the question's."""
+
 _NEAR = 0.45
 """Cosine of the best passage from which on a declined question counts as being about the documents."""
-
-_ORDERS = re.compile(
-    r"\b(?:ignore|disregard|forget|override)\b.{0,40}\b(?:instruction|rule|passage|prompt|polic|document|above|previous)"
-    r"|\b(?:system|hidden|initial) (?:prompt|instruction|message)|\bdeveloper mode\b|\bjailbreak\b"
-    r"|\b(?:pretend|act) (?:to be|as if|as though|as an?)\b|\byou are now\b|\brepeat (?:everything|the text) above\b"
-    r"|(?:忽略|无视|忘记|跳过|绕过).{0,12}(?:指令|指示|规则|提示|以上|上面|之前|文档|限制)|系统提示|提示词|开发者模式|假装你是|你现在是|扮演",
-    re.IGNORECASE | re.DOTALL,
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,8 +90,8 @@ class Answerer:
         if not text:
             raise InputError("The question is empty.")
         asked = _language(text)
-        reply = question.language or asked
-        if _ORDERS.search(text):
+        reply = _REPLIES.get((question.language or "").lower()[:2], asked)
+        if is_order(text):
             return Decision(question, text, reply, None, _refused(0.0, 1.0, "unsafe"))
         if not len(self.knowledge):
             return Decision(question, text, reply, None, _refused(0.0, 1.0, "no_passage"))
@@ -196,7 +195,10 @@ class Answerer:
         """Proved sentences as they are written; nothing at all if the first cannot be proved."""
         assert decision.evidence is not None and self.worker is not None
         passages, generator = decision.evidence.passages[:3], self.worker.generator
-        limit = min(_PROMPT_TOKENS, generator.context_tokens - self.settings.compose_tokens)
+        if any(is_order(p.text) for p in passages):
+            return  # a document that gives orders is quoted at most
+        tokens = min(decision.question.max_tokens or self.settings.compose_tokens, self.settings.compose_tokens)
+        limit = min(_PROMPT_TOKENS, generator.context_tokens - tokens)
         try:
             messages, fitted = grounded_within(
                 decision.standalone,
@@ -205,10 +207,8 @@ class Answerer:
                 limit=limit,
                 language=decision.language,
             )
-            stream = self.worker.stream(
-                messages, Sampling(max_tokens=decision.question.max_tokens or self.settings.compose_tokens)
-            )
-        except (InputError, Overloaded, Unavailable):
+            stream = self.worker.stream(messages, Sampling(max_tokens=tokens))
+        except SuiteError:
             return  # too long, too busy or not there: the quote is the answer
         given = passages[: len(fitted.passages)]
         _, encoder = self.knowledge.encoder(decision.language)
@@ -223,6 +223,8 @@ class Answerer:
                     done = spans if piece.finish_reason == "stop" else spans[:-1]
                     for start, end in done:
                         sentence = mend(text[said + start : said + end]).text
+                        if any(sentence == earlier for earlier, _ in proofs):
+                            raise _Unproved  # it begins to repeat itself
                         proof = await asyncio.to_thread(prove, sentence, given, encoder.encode)
                         if proof.passage is None:
                             raise _Unproved
@@ -230,8 +232,8 @@ class Answerer:
                         yield Delta(text=self._sentence(sentence, proof, proofs, decision.language))
                     if done:
                         said += done[-1][1]
-        except (_Unproved, Overloaded, Unavailable):
-            pass
+        except (_Unproved, SuiteError) as error:
+            _log.debug("the written answer ends after %d sentences: %r", len(proofs), error)
         if proofs:
             yield Delta(answer=self._written(decision, proofs, given, usage, generator.name))
 

@@ -140,6 +140,26 @@ def train_intents(
         put_figures("intents", report)
 
 
+@train.command("answerability")
+def train_answerability(
+    questions: Annotated[
+        Path,
+        typer.Argument(
+            help="JSONL with question, answerable and doc_ids, about what is ingested.", exists=True, dir_okay=False
+        ),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Fit the check that decides whether to answer on your own labelled questions, and publish it."""
+    from apps.customer_service.train_checks import train_answerability as work
+
+    report = work(questions, _settings())
+    if as_json:
+        put_json(report)
+    else:
+        put_figures("answerability", report)
+
+
 @evaluate.command("intents")
 def evaluate_intents(
     train: Annotated[Path, _file(f"Training data: {TextLabel}.", "--train")],
@@ -210,7 +230,7 @@ def _show_ingest(report: IngestReport) -> None:
     wrong = [(file.source, file.detail) for file in report.files if file.status == "error"]
     if wrong:
         put_table(("not taken in", "why"), wrong)
-    states = ("added", "changed", "unchanged", "removed", "duplicate", "error")
+    states = ("added", "changed", "unchanged", "removed", "duplicate", "skipped", "error")
     said = ", ".join(f"{report.count(state)} {state}" for state in states if report.count(state))
     rate = f", {report.passages / report.seconds:,.0f} a second" if report.passages and report.seconds else ""
     say(f"{said or 'nothing found'}; {report.passages} passages in {report.seconds:.1f} s{rate}.")

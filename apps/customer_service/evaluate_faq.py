@@ -12,9 +12,9 @@ from apps.customer_service.data import FaqEntry, FaqQuery, read_faq, read_querie
 from apps.customer_service.faq import FaqIndex
 from core.backends import load_encoder
 from core.backends.base import Encoder
-from core.console import put_table
 from core.errors import InputError, ModelNotPrepared
 from core.evaluate.ranking import mrr_at_k, recall_at_k
+from core.evaluate.report import put_comparison
 from core.index.lexical import LexicalIndex
 from core.settings import CoreSettings
 from core.text import words
@@ -47,7 +47,7 @@ def evaluate_faq(
     there = {entry.question for entry in answers.rows}
     known = [row for row in asked.rows if row.question in there]
     if not known:
-        raise InputError(f"No question of {queries.name} stands in {faq.name}; the column must repeat it word for word.")
+        raise InputError(f"No question of {queries.name} stands in {faq.name}; repeat it there word for word.")
     index = FaqIndex(answers.rows, english)
     index.search(known[0].query)  # the first call of a session pays for its warm-up
     ranked, times = [], []
@@ -59,8 +59,8 @@ def evaluate_faq(
     parts = {name: _figures(lists, known) for name, lists in _parts(index, known, settings, multilingual).items()}
     fused = _figures(ranked, known)
     if not quietly:
-        shown = {**parts, "fused: " + " + ".join(f"{w:g} {name}" for name, w in index.weights.items()): fused}
-        put_table(("retriever", *fused), [(name, *values.values()) for name, values in shown.items()])
+        sum_of = "fused: " + " + ".join(f"{weight:g} {name}" for name, weight in index.weights.items())
+        put_comparison("retriever", {**parts, sum_of: fused})
     return {
         **fused,
         "p50_ms": float(np.median(times) * 1000),

@@ -45,8 +45,8 @@ def intent_figures(rows: Sequence[Labelled], found: Sequence[Intent]) -> dict[st
     """Figures of what was found for labelled messages.
 
     `accuracy` is over all rows, "oos" right when rejected; `in_scope_accuracy` over the others, a rejection is an
-    error; `oos_recall` and `oos_precision` are those of rejecting; `auroc` is of the probability of being in scope; `ece` is
-    of the probability of the label given. Where the rows have no "oos", or nothing else, what does not apply is None.
+    error; `oos_recall` and `oos_precision` are those of rejecting; `auroc` is of the probability of being in scope;
+    `ece` is of the probability of the label given. What does not apply, as where no row is "oos", is None.
 
     :raises InputError: if there are no rows.
     """

@@ -58,7 +58,8 @@ class FaqIndex:
         self.entries, self.encoder = tuple(entries), encoder
         self._question = encoder.encode([e.question for e in entries])
         self._whole = encoder.encode([f"{e.question} {e.answer}".strip() for e in entries])
-        self._late = LateIndex(read_tokens(encoder, [e.question for e in entries])) if self._reader else None
+        reader = self._reader
+        self._late = LateIndex(read_tokens(reader, [e.question for e in entries])) if reader is not None else None
         self.weights = WITH_TOKENS if self._late is not None else WITHOUT_TOKENS
 
     @property

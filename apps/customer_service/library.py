@@ -9,32 +9,47 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from apps.customer_service import index_files
 from apps.customer_service.data import read_sources
+from apps.customer_service.intake import Intake, vanished
 from apps.customer_service.model import ENGLISH, MULTILINGUAL, Held, Knowledge, family, tokens
-from apps.customer_service.passages import cut, encode
+from apps.customer_service.passages import cut, encode, retrievers
 from apps.customer_service.rows import Change, Entry, StoredChunk
-from apps.customer_service.schemas import FileReport, IngestReport
+from apps.customer_service.schemas import IngestReport
 from apps.customer_service.store import Store
 from core.backends.base import Encoder
 from core.errors import IndexDamaged
-from core.index.hybrid import Block, HybridIndex
+from core.index.hybrid import Block
 from core.progress import Report, quiet
 from core.text import Problem
-from core.types import Chunk, Document, FloatArray
+from core.types import Chunk, Document, FloatArray, IntArray
 
-_BATCH = 512
-"""Passages that are encoded and committed together: an ingest that is killed loses at most these."""
+_LAG = 2048
+"""Passages of a running ingest that searches may lack; a quarter of the collection, where that is more."""
 
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, eq=False)
+class _Stored:
+    """Passages that are committed and not yet shown; all of one language."""
+
+    held: Sequence[Held]
+    words: Sequence[Sequence[str]]
+    """For the lexical index."""
+    rows: dict[str, FloatArray]
+    """By retriever, (len(held), d) float32."""
+
+
 class Library:
-    """The company's documents.
+    """The company's documents. Safe between threads.
 
     :param folder: where the index files lie; derived data, safe to delete.
     """
@@ -42,162 +57,257 @@ class Library:
     def __init__(self, store: Store, knowledge: Knowledge, folder: Path) -> None:
         self.store, self.knowledge, self.folder = store, knowledge, folder
         self.revision = -1
+        """Of the store, as searches see it."""
+        self._known = -1
+        """Of the store, with what waits to be shown."""
+        self._saved = -1
+        self._new: list[_Stored] = []
+        self._gone: list[IntArray] = []
         self._writing = threading.RLock()
+        self._encoding = threading.Lock()
+        """Held by an ingest and by `fill`: one of them at a time."""
 
     def open(self) -> None:
-        """Load all passages; the index files if they are sound and fresh, else built from SQL and saved."""
+        """Load all passages; the index files if they are sound and of this very content, else built from SQL."""
         with self._writing:
             revision = self.store.revision()
             held = [_held(c) for block in self.store.iter_chunks() for c in block]
             try:
-                index, saved = HybridIndex.load(self.folder, encoders=self._names())
-                if saved != revision or not np.array_equal(index.ids, [h.id for h in held]):
-                    raise IndexDamaged("The index files are of another revision.")
-                self.knowledge.restore(index, held)
+                self.knowledge.restore(index_files.load(self.folder, held, revision, self._names()), held)
+                self._saved = revision
             except IndexDamaged as reason:
                 if held:
                     _log.info("the index is built from SQL: %s", reason)
-                self._rebuild(held)
-                self.revision = revision
-                self.save()
-            self.revision = revision
+                named = self._encoders().items()
+                self.knowledge.rebuild(held, {name: self.store.iter_vectors(e.name) for name, e in named})
+            self.revision = self._known = revision
 
     def refresh(self) -> bool:
         """Follow what other processes did to the store; whether there was anything."""
-        if self.store.revision() == self.revision:
+        if self.store.revision() == self._known:
             return False
         with self._writing:
+            self.show()
             revision = self.store.revision()
-            self._rebuild([_held(c) for block in self.store.iter_chunks() for c in block])
-            self.revision = revision
+            if revision == self._known:
+                return False
+            there, own = self.store.chunk_ids(), self.knowledge.index.ids
+            held = [_held(c) for c in self.store.chunks(np.setdiff1d(there, own))]
+            self.knowledge.update(np.setdiff1d(own, there), held)
+            for name, encoder in self._encoders().items():
+                lacking = self._lacking(name)
+                if len(lacking):
+                    for ids, rows in self.store.iter_vectors(encoder.name, after=int(lacking[0]) - 1):
+                        new = np.isin(ids, lacking)
+                        self.knowledge.add_vectors(name, ids[new], rows[new])
+            self.revision = self._known = revision
         return True
 
     def save(self) -> None:
-        """Write the index files."""
+        """Write the index files, unless they are of this revision already."""
         with self._writing:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self.knowledge.index.save(self.folder, revision=self.revision, encoders=self._names())
+            self.show()
+            if self._saved == self.revision:
+                return
+            try:
+                index_files.save(self.folder, self.knowledge, self.revision, self._names())
+            except OSError as error:  # nothing is lost: the next start builds the index from SQL
+                _log.warning("the index cannot be saved in %s: %s", self.folder, error)
+            self._saved = self.revision
 
     def ingest(
         self, paths: Sequence[Path], *, sync: bool = False, strict: bool = False, progress: Report = quiet
     ) -> IngestReport:
         """Take in what is new or changed under the paths; everything committed stays, whatever happens later.
 
-        :param sync: forget documents of an earlier ingest of these paths whose files are gone.
+        :param sync: forget documents of an earlier ingest of these paths that are no longer there.
         :param strict: refuse all if one file or row is wrong.
-        :raises InputError: if strict and something is wrong; nothing has changed then.
+        :raises core.errors.InputError: if strict and something is wrong; nothing has changed then.
         """
+        with self._encoding, ThreadPoolExecutor(1, "ingest") as pool:
+            started = time.perf_counter()
+            intake = Intake(self.store.hashes(), lambda batch: self._begin(batch, pool), progress)
+            problems: list[Problem] = []
+            try:
+                for done, read in enumerate(read_sources(paths, strict=strict), start=1):
+                    problems += read.problems
+                    intake.problems(read.problems)
+                    for document in read.documents:
+                        intake.offer(document)
+                    progress("files", done, None)
+                gone = vanished(paths, self.store.sources(), intake.seen, problems) if sync else []
+                intake.finish(gone)
+                intake.removed(self.forget(gone))
+            finally:
+                self.show()
+            seconds = time.perf_counter() - started
+            self._fill(progress)
+        self.save()
+        return IngestReport(files=tuple(intake.files), seconds=seconds, passages=intake.passages)
+
+    def accept(self, documents: Sequence[Document], problems: Sequence[Problem] = ()) -> IngestReport:
+        """Take in documents of an uploaded file; searchable when this returns."""
         started = time.perf_counter()
-        files: list[FileReport] = []
-        known, seen = self.store.hashes(), set[str]()
-        contents = {digest: id_ for id_, digest in known.items()}
-        waiting: list[Document] = []
-        passages = 0
-        roots: set[str] = set()
-        for done, (source, documents, problems) in enumerate(read_sources(paths, strict=strict), start=1):
-            roots.add(source.split("/")[0].split("#")[0])
-            files += [FileReport(source=p.source, status=_status(p), detail=str(p)) for p in problems]
+        intake = Intake(self.store.hashes(), lambda batch: lambda: self.take(batch, across=True))
+        intake.problems(problems)
+        try:
             for document in documents:
-                seen.add(document.id)
-                report = _judged(document, known, contents)
-                if report.status in ("added", "changed"):
-                    contents[document.sha256] = document.id
-                    waiting.append(document)
-                files.append(report)
-            progress("files", done, None)
-            while len(waiting) >= _BATCH // 4:
-                passages += self._take(waiting[: _BATCH // 4])
-                del waiting[: _BATCH // 4]
-                progress("passages", passages, None)
-        if waiting:
-            passages += self._take(waiting)
-            progress("passages", passages, None)
-        if sync:
-            gone = [
-                i for i, s in self.store.sources().items() if i not in seen and s.split("/")[0].split("#")[0] in roots
-            ]
-            self._apply(self.store.delete_documents(gone), [], {})
-            files += [FileReport(source=i, status="removed") for i in gone]
+                intake.offer(document)
+            intake.finish()
+        finally:
+            self.show()
         seconds = time.perf_counter() - started
-        self.fill(progress)
-        if passages or sync:
-            self.save()
-        return IngestReport(files=tuple(files), seconds=seconds, passages=passages)
+        return IngestReport(files=tuple(intake.files), seconds=seconds, passages=intake.passages)
 
     def put(self, document: Document) -> None:
         """Add or replace one document; searchable when this returns."""
-        self._take([document])
-        self.fill()
+        self.take([document], across=True)
+        self.show()
 
     def remove(self, document_id: str) -> None:
         """Forget a document.
 
         :raises core.errors.NotFound: if there is none.
         """
-        self._apply(self.store.delete_document(document_id), [], {})
+        with self._writing:
+            self._note(self.store.delete_document(document_id))
+            self.show()
 
-    def fill(self, progress: Report = quiet) -> int:
+    def forget(self, document_ids: Sequence[str]) -> Sequence[str]:
+        """Forget documents; those that are not there are passed over."""
+        if document_ids:
+            with self._writing:
+                self._note(self.store.delete_documents(document_ids))
+                self.show()
+        return document_ids
+
+    def fill(self, progress: Report = quiet, stop: Callable[[], bool] = lambda: False) -> int:
         """Encode passages that lack a vector of a retriever that should hold them; how many there were.
 
-        That is what makes questions find passages of other languages, and what a changed encoder needs.
+        That is what makes questions find passages of other languages, and what a changed encoder needs. Does nothing
+        while an ingest runs: that ends with the same work.
+
+        :param stop: asked between blocks.
         """
+        if not self._encoding.acquire(blocking=False):
+            return 0
+        try:
+            return self._fill(progress, stop)
+        finally:
+            self._encoding.release()
+
+    def _fill(self, progress: Report, stop: Callable[[], bool] = lambda: False) -> int:
         filled = 0
         for name, encoder in self._encoders().items():
+            if not len(self._lacking(name)):
+                continue
             for block in self.store.iter_without_vectors(encoder.name):
                 mine = [c for c in block if self._belongs(name, c.chunk)]
+                if stop():
+                    return filled
                 if not mine:
                     continue
                 rows = encode(name, [c.chunk for c in mine], self.knowledge)
                 ids = np.array([c.id for c in mine], np.int64)
                 with self._writing:
-                    self.revision = self.store.put_vectors(encoder.name, ids, rows)
+                    self.show()
+                    revision = self.store.put_vectors(encoder.name, ids, rows)
+                    if revision == self._known + 1:
+                        self.revision = self._known = revision
                     self.knowledge.add_vectors(name, ids, rows)
                 filled += len(mine)
                 progress("vectors across languages" if name == MULTILINGUAL else "vectors", filled, None)
         return filled
 
-    def _take(self, documents: Sequence[Document]) -> int:
-        """Encode and commit documents in one transaction, then show them to searches."""
+    @property
+    def lacking(self) -> int:
+        """Vectors that `fill` would make."""
+        return sum(len(self._lacking(name)) for name in self._encoders())
+
+    def take(self, documents: Sequence[Document], *, across: bool = False) -> int:
+        """Encode and commit documents in one transaction; searches see them after `show` at the latest.
+
+        :param across: encode for questions in other languages too, instead of leaving that to `fill`.
+        :returns: how many passages they gave.
+        :raises core.errors.InputError: if one cannot be stored; then none is.
+        """
         lists = cut(documents, self.knowledge)
-        flat = [c for chunks in lists for c in chunks]
-        by_name: dict[str, list[int]] = {}
-        for row, chunk in enumerate(flat):
-            by_name.setdefault(self.knowledge.encoder(chunk.language)[0], []).append(row)
-        rows: dict[str, dict[int, FloatArray]] = {}
-        for name, mine in by_name.items():
-            encoded = encode(name, [flat[i] for i in mine], self.knowledge)
-            rows[name] = dict(zip(mine, encoded, strict=True))
-        entries, at = [], 0
+        return self._commit(documents, lists, self._vectors(documents, lists, across))
+
+    def _begin(self, documents: Sequence[Document], pool: Executor) -> Callable[[], int]:
+        """`take` in two steps: what is returned waits for the encoder and commits."""
+        lists = cut(documents, self.knowledge)
+        encoded = pool.submit(self._vectors, documents, lists, False)
+        return lambda: self._commit(documents, lists, encoded.result())
+
+    def _vectors(
+        self, documents: Sequence[Document], lists: Sequence[Sequence[Chunk]], across: bool
+    ) -> list[dict[str, FloatArray]]:
+        """For each document, rows by retriever."""
+        vectors: list[dict[str, FloatArray]] = [{} for _ in documents]
+        for name in self._encoders():
+            mine = [i for i, d in enumerate(documents) if name in retrievers(self.knowledge, d.language)[: 1 + across]]
+            rows = encode(name, [c for i in mine for c in lists[i]], self.knowledge)
+            ends = np.cumsum([len(lists[i]) for i in mine], dtype=np.int64)
+            for i, part in zip(mine, np.split(rows, ends[:-1]), strict=True) if mine else ():
+                vectors[i][name] = part
+        return vectors
+
+    def _commit(
+        self,
+        documents: Sequence[Document],
+        lists: Sequence[Sequence[Chunk]],
+        vectors: Sequence[dict[str, FloatArray]],
+    ) -> int:
         encoders = self._encoders()
-        for document, chunks in zip(documents, lists, strict=True):
-            places = range(at, at + len(chunks))
-            at += len(chunks)
-            vectors = {
-                encoders[name].name: np.stack([found[i] for i in places])
-                for name, found in rows.items()
-                if chunks and all(i in found for i in places)
-            }
-            entries.append(Entry(document, chunks, vectors))
+        entries = [
+            Entry(document, chunks, {encoders[name].name: rows for name, rows in found.items()})
+            for document, chunks, found in zip(documents, lists, vectors, strict=True)
+        ]
+        words = [[tokens(chunk) for chunk in chunks] for chunks in lists]
         with self._writing:
             change = self.store.put_documents(entries)
-            sources = [d.source for d, chunks in zip(documents, lists, strict=True) for _ in chunks]
-            held = [Held(int(i), c, s) for i, c, s in zip(change.added, flat, sources, strict=True)]
-            self._apply(change, held, rows)
-        return len(flat)
+            ids = iter(change.added.tolist())
+            new = [
+                _Stored([Held(next(ids), chunk, document.source) for chunk in chunks], said, found)
+                for document, chunks, said, found in zip(documents, lists, words, vectors, strict=True)
+            ]
+            self._note(change, new)
+            if sum(len(s.held) for s in self._new) >= max(_LAG, len(self.knowledge) // 4):
+                self.show()
+        return len(change.added)
 
-    def _apply(self, change: Change, held: Sequence[Held], rows: Mapping[str, Mapping[int, FloatArray]]) -> None:
+    def show(self) -> None:
+        """Let searches see everything that is committed."""
         with self._writing:
-            blocks = []
-            for name, found in rows.items():
-                mine = [held[i] for i in found]
-                ids = np.array([h.id for h in mine], np.int64)
-                blocks.append(Block(ids, [tokens(h.chunk) for h in mine], {name: np.stack(list(found.values()))}))
-            self.knowledge.update(change.removed, held, blocks)
-            self.revision = change.revision
+            if self._new or self._gone:
+                groups: dict[tuple[str, ...], list[_Stored]] = {}
+                for stored in self._new:
+                    if stored.held:
+                        groups.setdefault(tuple(stored.rows), []).append(stored)
+                blocks = [_block(names, group) for names, group in groups.items()]
+                removed = np.concatenate([np.empty(0, np.int64), *self._gone])
+                self.knowledge.update(removed, [h for s in self._new for h in s.held], blocks)
+                self._new, self._gone = [], []
+            self.revision = self._known
 
-    def _rebuild(self, held: Sequence[Held]) -> None:
-        vectors = {name: self.store.iter_vectors(encoder.name) for name, encoder in self._encoders().items()}
-        self.knowledge.rebuild(held, vectors)
+    def _note(self, change: Change, new: Sequence[_Stored] = ()) -> None:
+        """Keep a change of this process in mind, to be shown later.
+
+        A revision that does not follow on the last one known means that another process wrote in between: then the
+        known one stays, and `refresh` finds out.
+        """
+        if change.revision == self._known + 1:
+            self._known = change.revision
+        dropped = set(change.removed.tolist())
+        self._new = [s for s in self._new if not dropped.intersection(h.id for h in s.held)] + list(new)
+        self._gone.append(change.removed)
+
+    def _lacking(self, name: str) -> IntArray:
+        """Ids of passages that a retriever should hold and does not, ascending."""
+        passages, index = self.knowledge.passages, self.knowledge.index
+        bare = np.setdiff1d(index.ids, index.dense[name].ids)
+        return np.array([i for i in bare.tolist() if self._belongs(name, passages[i].chunk)], np.int64)
 
     def _encoders(self) -> dict[str, Encoder]:
         pairs = {ENGLISH: self.knowledge.english, MULTILINGUAL: self.knowledge.multilingual}
@@ -214,15 +324,7 @@ def _held(stored: StoredChunk) -> Held:
     return Held(stored.id, stored.chunk, stored.source)
 
 
-def _status(problem: Problem) -> str:
-    return {"skipped": "unchanged", "duplicate": "duplicate"}.get(problem.kind, "error")
-
-
-def _judged(document: Document, known: Mapping[str, str], contents: Mapping[str, str]) -> FileReport:
-    source = document.source
-    if known.get(document.id) == document.sha256:
-        return FileReport(source=source, status="unchanged")
-    twin = contents.get(document.sha256)
-    if twin is not None and twin != document.id:
-        return FileReport(source=source, status="duplicate", detail=f"the same text as {twin}")
-    return FileReport(source=source, status="changed" if document.id in known else "added")
+def _block(names: Sequence[str], group: Sequence[_Stored]) -> Block:
+    held = [h for stored in group for h in stored.held]
+    rows = {name: np.concatenate([stored.rows[name] for stored in group]) for name in names}
+    return Block(np.array([h.id for h in held], np.int64), [said for stored in group for said in stored.words], rows)

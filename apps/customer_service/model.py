@@ -8,17 +8,19 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from apps.customer_service.settings import CustomerServiceSettings
+from apps.customer_service.shelf import Held, Shelf, family
 from core.backends.base import Encoder
 from core.generate.evidence import Body, Evidence, Passage, Sentence
 from core.index.hybrid import LEXICAL, Block, Fusion, HybridIndex, Query
-from core.index.titles import TitleIndex
 from core.text import words
 from core.types import Chunk, FloatArray, IntArray
+
+__all__ = ["ENGLISH", "MULTILINGUAL", "Held", "Knowledge", "encoded_text", "family", "tokens"]
 
 ENGLISH, MULTILINGUAL = "english", "multilingual"
 """Names of the two dense retrievers."""
@@ -31,32 +33,6 @@ _NAMED = 0.8
 """Coverage from which on a title counts as named."""
 _CACHED = 4096
 """Passages whose sentence vectors are kept, and a sixteenth as many document bodies."""
-
-
-def family(language: str) -> str:
-    """The retrieval family of a language: "en" with all that is unknown, else the language itself."""
-    return "en" if language in ("en", "und", "") else language
-
-
-@dataclass(frozen=True, eq=False)
-class Held:
-    """A passage in memory."""
-
-    id: int
-    chunk: Chunk
-    source: str
-
-
-@dataclass(frozen=True, eq=False)
-class _Shelf:
-    """One consistent state of passages and index; replaced, never changed."""
-
-    index: HybridIndex
-    passages: Mapping[int, Held]
-    by_document: Mapping[str, list[int]]
-    families: Mapping[str, IntArray]
-    """Ascending ids by family."""
-    titles: TitleIndex
 
 
 class Knowledge:
@@ -77,7 +53,7 @@ class Knowledge:
         self.english, self.multilingual, self.settings = english, multilingual, settings
         dimensions = {ENGLISH: english, MULTILINGUAL: multilingual}
         index = HybridIndex({n: e.dimension for n, e in dimensions.items() if e is not None}, threads=threads)
-        self._shelf = _Shelf(index, {}, {}, {}, TitleIndex([]))
+        self._shelf = Shelf.of(index, {})
         self._writing = threading.Lock()
         self._sentences: OrderedDict[int, FloatArray] = OrderedDict()
         self._bodies: OrderedDict[tuple[str, int], Body] = OrderedDict()
@@ -123,7 +99,7 @@ class Knowledge:
             bare = [p for p in held if p.id not in named]
             index = old.index.clone()
             index.update(list(gone), [*vectors, Block([p.id for p in bare], [tokens(p.chunk) for p in bare])])
-            self._shelf = _shelved(index, passages, old)
+            self._shelf = Shelf.of(index, passages, old)
 
     def add_vectors(self, name: str, ids: IntArray, rows: FloatArray) -> None:
         """Give passages vectors of one more retriever; ids that are not there are passed over."""
@@ -137,7 +113,7 @@ class Knowledge:
     def restore(self, index: HybridIndex, held: Sequence[Held]) -> None:
         """Take over an index that was loaded, with its passages."""
         with self._writing:
-            self._shelf = _shelved(index, {p.id: p for p in held})
+            self._shelf = Shelf.of(index, {p.id: p for p in held})
 
     def rebuild(self, held: Sequence[Held], vectors: Mapping[str, Iterable[tuple[IntArray, FloatArray]]]) -> None:
         """Replace everything.
@@ -147,7 +123,7 @@ class Knowledge:
         with self._writing:
             index = self._shelf.index.clone()
             index.rebuild([([p.id for p in held], [tokens(p.chunk) for p in held])], vectors)
-            self._shelf = _shelved(index, {p.id: p for p in held})
+            self._shelf = Shelf.of(index, {p.id: p for p in held})
 
     def search(self, question: str, language: str, *, k: int | None = None, across: bool = False) -> list[Passage]:
         """The best passages, best first.
@@ -156,7 +132,7 @@ class Knowledge:
         """
         return self._search(self._shelf, question, language, k or self.settings.passages, across)
 
-    def _search(self, shelf: _Shelf, question: str, language: str, k: int, across: bool) -> list[Passage]:
+    def _search(self, shelf: Shelf, question: str, language: str, k: int, across: bool) -> list[Passage]:
         home = family(language)
         name, encoder = self.encoder(language)
         if across:
@@ -222,7 +198,7 @@ class Knowledge:
         return s.lexical_weight * lexical + weight * dense + s.title_weight * title
 
     @staticmethod
-    def _allowed(shelf: _Shelf, home: str, across: bool) -> IntArray | None:
+    def _allowed(shelf: Shelf, home: str, across: bool) -> IntArray | None:
         if not across and set(shelf.families) <= {home}:
             return None
         chosen = [ids for name, ids in shelf.families.items() if (name != home) == across]
@@ -253,7 +229,7 @@ class Knowledge:
             for (start, end), similarity in zip(p.spans, cached[p.id] @ rows[0], strict=True)
         ]
 
-    def _body(self, shelf: _Shelf, document_id: str) -> Body:
+    def _body(self, shelf: Shelf, document_id: str) -> Body:
         ids = shelf.by_document[document_id]
         key = (document_id, ids[-1])
         with self._caching:
@@ -295,21 +271,3 @@ def _passage(held: Held, lexical: float, dense: float, title: float, score: floa
         score,
         family(chunk.language),
     )
-
-
-def _shelved(index: HybridIndex, passages: Mapping[int, Held], old: _Shelf | None = None) -> _Shelf:
-    """:param old: an earlier state, whose titles need no second look: an id never gets another passage."""
-    by_document: dict[str, list[int]] = {}
-    families: dict[str, list[int]] = {}
-    for id_ in sorted(passages):
-        chunk = passages[id_].chunk
-        by_document.setdefault(chunk.document_id, []).append(id_)
-        families.setdefault(family(chunk.language), []).append(id_)
-
-    def title(key: str, first: int) -> Iterable[str]:
-        if old is not None and first in old.passages:
-            return old.titles.terms[old.titles.rows[key]]
-        return words(passages[first].chunk.title, passages[first].chunk.language, stem=True)
-
-    titles = TitleIndex((key, list(title(key, ids[0]))) for key, ids in by_document.items())
-    return _Shelf(index, passages, by_document, {n: np.array(ids, np.int64) for n, ids in families.items()}, titles)

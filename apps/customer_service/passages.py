@@ -12,6 +12,9 @@ from core.index.hybrid import Block
 from core.text import chunk_many
 from core.types import Chunk, Document, FloatArray
 
+_TOGETHER = 64
+"""Passages of one call of the encoder."""
+
 
 def cut(documents: Sequence[Document], knowledge: Knowledge) -> list[list[Chunk]]:
     """Passages of each document, bounded in tokens of the encoder of its language."""
@@ -38,10 +41,19 @@ def retrievers(knowledge: Knowledge, language: str) -> list[str]:
 
 
 def encode(name: str, chunks: Sequence[Chunk], knowledge: Knowledge) -> FloatArray:
-    """(n, d) float32 rows of passages under a dense retriever."""
+    """(n, d) float32 rows of passages under a dense retriever.
+
+    Passages of like length go together, and few at a time, so that a question never waits behind many.
+    """
     encoder = knowledge.english if name == ENGLISH else knowledge.multilingual
     assert encoder is not None
-    return encoder.encode([encoded_text(c) for c in chunks])
+    texts = [encoded_text(c) for c in chunks]
+    order = sorted(range(len(texts)), key=lambda i: -len(texts[i]))
+    rows = np.empty((len(texts), encoder.dimension), np.float32)
+    for start in range(0, len(order), _TOGETHER):
+        part = order[start : start + _TOGETHER]
+        rows[part] = encoder.encode([texts[i] for i in part])
+    return rows
 
 
 def fill(documents: Sequence[Document], knowledge: Knowledge) -> int:

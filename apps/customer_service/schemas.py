@@ -142,7 +142,7 @@ class FileReport(Frozen):
     """What became of one source in an ingest."""
 
     source: str
-    status: Literal["added", "changed", "unchanged", "removed", "duplicate", "error"]
+    status: Literal["added", "changed", "unchanged", "removed", "duplicate", "skipped", "error"]
     detail: str = ""
 
 

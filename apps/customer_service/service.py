@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
+import unicodedata
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from apps.customer_service.answer import Answerer
+from apps.customer_service.caretaker import Caretaker
 from apps.customer_service.library import Library
 from apps.customer_service.model import Knowledge
 from apps.customer_service.schemas import (
@@ -20,7 +22,6 @@ from apps.customer_service.schemas import (
     Delta,
     DocumentIn,
     DocumentOut,
-    FileReport,
     IngestReport,
     Question,
     StoredMessage,
@@ -30,7 +31,7 @@ from apps.customer_service.store import Store
 from core.backends import load_encoder, load_generator
 from core.backends.base import Encoder, Generator
 from core.encode import BatchingEncoder
-from core.errors import InputError, ModelNotPrepared, NotFound, Unavailable
+from core.errors import InputError, ModelNotPrepared, NotFound, SuiteError, Unavailable
 from core.generate.answerability import Answerability
 from core.generate.worker import GenerationWorker
 from core.models.artifacts import ArtifactStore
@@ -41,8 +42,6 @@ from core.types import FloatArray
 CHECK = "answerability"
 """Published name of the checks; one folder in it for each language family."""
 
-_FOLLOW_SECONDS = 2.0
-"""How often the store is asked whether another process changed it."""
 _HISTORY = 20
 """Messages of a kept conversation that are looked at."""
 
@@ -69,12 +68,8 @@ class Service:
         if generator is not None:
             self.worker = GenerationWorker(generator, queue_size=settings.generation_queue_size).start()
         self.answerer = Answerer(knowledge, checks, self.worker, settings)
-        if settings.retention_days:
-            store.delete_conversations_before(datetime.now(UTC) - timedelta(days=settings.retention_days))
-        self._closing = threading.Event()
-        self._problem = ""
-        self._follower = threading.Thread(target=self._follow, name="customer-service-index", daemon=True)
-        self._follower.start()
+        self._caretaker = Caretaker(self.library, settings.retention_days)
+        self._caretaker.start()
 
     async def answer(self, question: Question) -> Answer:
         """The whole reply. Both messages are stored first where the question names a conversation.
@@ -124,7 +119,7 @@ class Service:
         except Unavailable as error:
             database = str(error)
         generator = "ok" if self.worker or self.settings.generator == "none" else "not prepared; answers are quotes"
-        parts = {"database": database, "index": self._problem or "ok", "encoders": "ok"}
+        parts = {"database": database, "index": self._caretaker.problem or "ok", "encoders": "ok"}
         return parts | ({"generator": generator} if generator == "ok" else {})
 
     def ingest(
@@ -155,18 +150,11 @@ class Service:
     async def put_document(self, document: DocumentIn, id: str | None = None) -> DocumentOut:
         """Add a document, or replace the one of that id; searchable when this returns.
 
+        Without an id it gets one made from its title, with a number where that is taken.
+
         :raises InputError: if nothing is left of the text after cleaning.
         """
-        key = id or document.id or ""
-        parsed = await asyncio.to_thread(
-            parse_text,
-            document.text,
-            id=key or _slug(document.title),
-            title=document.title,
-            format=document.format,
-        )
-        await asyncio.to_thread(self.library.put, parsed)
-        return await self.get_document(parsed.id)
+        return await self.get_document(await asyncio.to_thread(self._put, document, id))
 
     async def delete_document(self, id: str) -> None:
         """Forget a document.
@@ -199,10 +187,16 @@ class Service:
 
     def close(self) -> None:
         """As `aclose`; blocking."""
-        self._closing.set()
-        self._follower.join(timeout=5)
+        self._caretaker.close()
+        try:
+            self.library.save()
+        except SuiteError as error:
+            _log.warning("the index was not saved: %s", error)
         if self.worker is not None:
             self.worker.close()
+            close = getattr(self.worker.generator, "close", None)
+            if close is not None:
+                close()
         for encoder in self._encoders.values():
             encoder.close()
         self.store.close()
@@ -231,30 +225,30 @@ class Service:
 
     def _upload(self, name: str, data: bytes) -> IngestReport:
         parsed = parse_lenient(data, name=name)
-        files = [FileReport(source=p.source, status="error", detail=str(p)) for p in parsed.problems]
-        for document in parsed.documents:
-            known = self.store.hashes().get(document.id)
-            if known != document.sha256:
-                self.library.put(document)
-            status = "unchanged" if known == document.sha256 else "changed" if known else "added"
-            files.append(FileReport(source=document.source, status=status))
-        if not files:
-            raise InputError(f"{name} holds nothing to read.")
-        return IngestReport(files=tuple(files))
+        if not parsed.documents:
+            said = "; ".join(map(str, parsed.problems[:3]))
+            raise InputError(f"{said}." if said else f"{name} holds nothing to read.")
+        return self.library.accept(parsed.documents, parsed.problems)
+
+    def _put(self, document: DocumentIn, id: str | None) -> str:
+        key = id or document.id
+        if key is not None and any(unicodedata.category(c) in ("Cc", "Cs") for c in key):
+            raise InputError(f"The id {key!r} holds control characters; use letters, digits and signs.")
+        parsed = parse_text(
+            document.text, id=key or _slug(document.title), title=document.title, format=document.format
+        )
+        if key is None:  # a name made from the title must not replace somebody else's document
+            known, stem = self.store.hashes(), parsed.id
+            free = (stem, *(f"{stem}-{number}" for number in range(2, len(known) + 3)))
+            chosen = next(name for name in free if known.get(name) in (None, parsed.sha256))
+            parsed = replace(parsed, id=chosen, source=chosen)
+        self.library.put(parsed)
+        return parsed.id
 
     def _encoder(self, model: str) -> BatchingEncoder:
         if model not in self._encoders:
             raise NotFound(f"There is no encoder {model!r}; there is {', '.join(self._encoders)}.")
         return self._encoders[model]
-
-    def _follow(self) -> None:
-        while not self._closing.wait(_FOLLOW_SECONDS):
-            try:
-                self.library.refresh()
-                self._problem = ""
-            except Exception as error:
-                self._problem = f"The index does not follow the database: {error}"
-                _log.warning("%s", self._problem)
 
 
 def build_service(

@@ -15,22 +15,26 @@ from typing import Any
 import numpy as np
 
 from apps.customer_service.answer import ACROSS
+from apps.customer_service.data import read_questions
 from apps.customer_service.model import Knowledge, family
 from apps.customer_service.passages import fill
-from apps.customer_service.service import CHECK
+from apps.customer_service.service import CHECK, build_service, load_checks
 from apps.customer_service.settings import CustomerServiceSettings
 from core.backends import load_encoder
-from core.errors import ModelError
+from core.errors import InputError, ModelError
 from core.generate.answerability import Answerability, Labelled, fit
 from core.generate.features import FEATURES, features
 from core.models.artifacts import Artifact, ArtifactStore
 from core.progress import Report, quiet
-from core.text import parse_lenient
+from core.text import detect_language, parse_lenient
 from core.types import Document
 
 SAMPLES = Path(__file__).parent / "samples"
 COLLECTIONS = (("documents", "questions.jsonl"), ("reports", "reports_questions.jsonl"))
 """Folders of documents with their labelled questions."""
+
+_FEWEST = 20
+"""Answerable and unanswerable questions that a fit of one's own needs, each."""
 
 _VERSION = 2
 """Raised when the features or the fit change, so that published checks are made again."""
@@ -130,7 +134,7 @@ def prepare_checks(settings: CustomerServiceSettings, *, force: bool = False, pr
             current = store.resolve(CHECK)
         except ModelError:
             current = None  # missing or damaged: made again
-        if current is not None and dict(current.manifest.source) == origin:
+        if current is not None and origin.items() <= dict(current.manifest.source).items():
             return current
     progress("answerability", 0, 3)
     data = sample_rows(sample_knowledge(settings))
@@ -145,6 +149,57 @@ def prepare_checks(settings: CustomerServiceSettings, *, force: bool = False, pr
     published = store.publish(CHECK, build, kind="check", source=origin)
     progress("answerability", 3, 3)
     return published
+
+
+def train_answerability(questions: Path, settings: CustomerServiceSettings) -> dict[str, float | int | str]:
+    """Fit the check on the company's own labelled questions, asked of the documents that were ingested, and publish it.
+
+    The samples help to fit; calibration and threshold come from the company's questions alone. Checks of languages
+    that the file does not have stay as they are.
+
+    :param questions: JSONL with `question,answerable,doc_ids`, as for `evaluate rag`.
+    :raises InputError: if a language has fewer than 20 answerable or unanswerable questions, or nothing is ingested.
+    """
+    asked = read_questions(questions).rows
+    current = load_checks(settings)
+    service = build_service(settings.model_copy(update={"generator": "none"}))
+    try:
+        if not len(service.knowledge):
+            raise InputError("No documents are ingested. Run `triptych customer-service ingest` first.")
+        rows: dict[str, list[tuple[Any, int, str]]] = {}
+        for q in asked:
+            evidence = service.knowledge.evidence(q.question, detect_language(q.question))
+            group = (q.doc_ids or tuple(p.document_id for p in evidence.passages[:1]) or ("none",))[0]
+            rows.setdefault(evidence.language, []).append((features(evidence), int(q.answerable), group))
+    finally:
+        service.close()
+    samples = sample_rows(sample_knowledge(settings))
+    report: dict[str, float | int | str] = {}
+    for name, found in rows.items():
+        data = _labelled(found)
+        counts = np.bincount(data.labels, minlength=2)
+        if counts.min() < _FEWEST:
+            raise InputError(
+                f"{questions.name} has {counts[1]} answerable and {counts[0]} unanswerable questions in {name!r}; "
+                f"label at least {_FEWEST} of each."
+            )
+        check = fit(data, also=samples.get(name), false_refusal=settings.false_refusal)
+        at = next((p for p in reversed(check.curve) if p.false_refusal <= settings.false_refusal), check.curve[0])
+        current[name] = check
+        report |= {
+            f"{name}_questions": len(data),
+            f"{name}_false_refusal": at.false_refusal,
+            f"{name}_caught": at.caught,
+            f"{name}_threshold": check.threshold_for(settings.false_refusal),
+        }
+
+    def build(folder: Path) -> None:
+        for name, check in current.items():
+            check.save(folder, name)
+
+    origin = {**_origin(settings), "questions": hashlib.sha256(questions.read_bytes()).hexdigest()}
+    published = ArtifactStore(settings.models_folder).publish(CHECK, build, kind="check", source=origin)
+    return report | {"version": published.version}
 
 
 def _origin(settings: CustomerServiceSettings) -> dict[str, Any]:

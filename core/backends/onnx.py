@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.backends.encoder import TokenEncoder
+from core.backends.encoder import TOKEN_BUDGET_GPU, TokenEncoder
 from core.backends.providers import create_session
 from core.models.config import EncoderConfig
 from core.settings import Provider
@@ -30,6 +30,8 @@ class OnnxEncoder(TokenEncoder):
         """
         super().__init__(EncoderConfig.load(folder), folder / TOKENIZER_FILE)
         self._session = create_session(folder / MODEL_FILE, provider, threads, spin=spin)
+        if provider != "cpu":
+            self.token_budget = TOKEN_BUDGET_GPU
 
     def forward(self, batch: TokenBatch) -> FloatArray:
         """(n, d) float32, pooled, not normalised."""

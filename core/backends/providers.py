@@ -54,6 +54,7 @@ def create_session(path: Path, provider: Provider = "cpu", threads: int = 2, *, 
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
+    options.enable_mem_pattern = False  # plans memory anew for every shape; texts come in all lengths
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "1" if spin else "0")
     chain = [wanted] if provider == "cpu" else [wanted, "CPUExecutionProvider"]

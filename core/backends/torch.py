@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from core.backends.encoder import TokenEncoder
+from core.backends.encoder import TOKEN_BUDGET_GPU, TokenEncoder
 from core.errors import InputError, ProviderUnavailable
 from core.models.config import read_pretrained
 from core.settings import Provider
@@ -63,6 +63,8 @@ class TorchEncoder(TokenEncoder):
             raise ProviderUnavailable(f"provider={provider!r} was asked for, but this torch has no CUDA device.")
         self.folder = folder
         self.device = "cpu" if provider == "cpu" else "cuda"
+        if self.device != "cpu":
+            self.token_budget = TOKEN_BUDGET_GPU
         model = _load(folder, torch.float16 if precision == "fp16" else torch.float32, attention)
         self.heads = int(model.config.num_attention_heads)
         self.module = PooledTransformer(model, config.pooling).to(self.device).eval()

@@ -25,7 +25,7 @@ def softmax(logits: Scores, temperature: float = 1.0) -> FloatArray:
     scaled = logits.astype(np.float64) / temperature
     scaled -= scaled.max(axis=1, keepdims=True)
     weights = np.exp(scaled)
-    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True), dtype=np.float32)
 
 
 def calibration_error(confidence: Scores, correct: BoolArray, bins: int = 10) -> float:

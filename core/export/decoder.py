@@ -112,7 +112,8 @@ def _convert(gguf: Path, folder: Path, digest: str) -> None:
     import torch
     import transformers
 
-    transformers.utils.logging.disable_progress_bar()
+    quiet: Any = transformers.utils.logging
+    quiet.disable_progress_bar()
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".gguf-", dir=folder.parent) as scratch:
         try:

@@ -24,7 +24,7 @@ from core.models.files import Lock
 from core.progress import Report, quiet
 from core.settings import CoreSettings
 
-EXPORTERS: Mapping[Architecture, int] = {"transformer": 1, "use": 1, "decoder": 1}
+EXPORTERS: Mapping[Architecture, int] = {"transformer": 3, "use": 3, "decoder": 1}
 """Version of each exporter; raised when the files it writes change, so that older exports are made again."""
 
 _PASSAGES = (
@@ -157,6 +157,7 @@ def _export(store: ArtifactStore, job: _Job, origin: dict[str, Any], cache: Path
 
             kind = "generator" if job.architecture == "decoder" else "encoder"
             published.append(store.publish(name, build, kind=kind, source={**origin, "precision": precision}))
+            store.prune(name, keep=2)
             progress(stage, len(published), len(job.targets))
     return published
 

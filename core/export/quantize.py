@@ -29,7 +29,7 @@ def quantise(
     :param precision: "int8": weights of MatMul and fused Attention as int8 per channel, activations as uint8 chosen
         per run; "fp16": all weights and arithmetic, inputs and outputs stay as they are; "fp32": a copy.
     :param batches: tokens of a few typical texts, which show int8 the large channels; see `core.export.rescale`.
-    :param even: int8 only: rescale rows before they are rounded. False is faster by a twentieth and three times as far off.
+    :param even: int8 only: rescale rows before they are rounded. False is a little faster and much further off.
     :param per_channel: int8 only: a scale for every output channel of a weight. False is no faster and far off.
     :raises InputError: for another precision.
     """

@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from core.errors import InputError
 from core.evaluate.calibration import softmax
+from core.evaluate.labels import BoolArray
 from core.heads.bayes import fit_bayes
 from core.heads.examples import Examples, HeldOut, hold_out
 from core.heads.linear import LinearHead
@@ -20,6 +22,8 @@ from core.heads.mixture import Mixture
 from core.heads.neighbours import Neighbours
 from core.heads.scope import ScopeGate, signs
 from core.types import FloatArray, IntArray
+
+Doubles = npt.NDArray[np.float64]
 
 STRENGTH = 50.0
 """Inverse regularisation C: between 20 and 100 nothing changes above noise; below 10 few examples lose."""
@@ -80,17 +84,21 @@ def fit_parts(examples: Examples, kept: IntArray | None = None) -> Mixture:
     )
 
 
-def fit_mixture(examples: Examples, *, false_rejections: float = 0.005) -> Fitted:
+def fit_mixture(examples: Examples, *, false_rejections: float = 0.003) -> Fitted:
     """Fit on all examples; pool weights, gate and threshold come from rows held out of a sample of them.
 
     With out-of-scope examples the threshold has the greatest mean of in-scope accuracy (rejections are errors) and
     out-of-scope recall. Without them classes are hidden in turn to play strangers, and the threshold rejects at most
     `false_rejections` of the held-out rows that the classifier has right.
 
-    :raises InputError: if fewer than two in-scope labels have examples.
+    :raises InputError: if fewer than two in-scope labels have two examples: one to fit on, one to hold out.
     """
-    if len(np.setdiff1d(examples.classes, [examples.stranger if examples.stranger is not None else -1])) < 2:
-        raise InputError("A classifier needs examples of at least two labels beside the out-of-scope one.")
+    counts = np.bincount(examples.classes[examples.movable], minlength=len(examples.labels))
+    enough = [label for i, label in enumerate(examples.labels) if i != examples.stranger and counts[i] >= 2]
+    if len(enough) < 2:
+        raise InputError(
+            f"A classifier needs at least two labels with two examples each, better ten; found {len(enough)}."
+        )
     sample = examples.sample()
     anchors = np.arange(len(examples.anchors)) if examples.anchors is not None else None
     drawn = examples.take(sample)
@@ -115,12 +123,12 @@ def fit_pool(held: HeldOut, stranger: int | None) -> FloatArray:
     z = z / spread[:, None, None]
     pick = np.arange(len(y))
 
-    def loss(w: FloatArray) -> tuple[float, FloatArray]:
+    def loss(w: Doubles) -> tuple[float, Doubles]:
         p = softmax(np.tensordot(w, z, axes=1)).astype(np.float64)
         gradient = np.array([(p * part).sum(axis=1).mean() - part[pick, y].mean() for part in z])
         pull = _PULL * np.array([0.0, 1.0, 1.0])
         value = -np.log(np.maximum(p[pick, y], 1e-12)).mean() + float(pull @ w)
-        return value, gradient + pull
+        return value, np.asarray(gradient + pull, dtype=np.float64)
 
     found = minimize(loss, np.array([2.0, 0.2, 0.2]), jac=True, bounds=[(0.05, 50.0), (0, 50.0), (0, 50.0)])
     return np.asarray(found.x / spread, dtype=np.float32)
@@ -173,7 +181,7 @@ def _best(probabilities: FloatArray, stranger: int | None) -> IntArray:
     return np.asarray(known.argmax(axis=1), dtype=np.int64)
 
 
-def _balanced(score: FloatArray, inside: FloatArray, right: FloatArray) -> float:
+def _balanced(score: Doubles, inside: BoolArray, right: BoolArray) -> float:
     """The threshold with the greatest sum of in-scope accuracy and out-of-scope recall."""
     order = np.argsort(score)
     lost = np.concatenate([[0], np.cumsum((right & inside)[order])]) / inside.sum()
@@ -183,6 +191,6 @@ def _balanced(score: FloatArray, inside: FloatArray, right: FloatArray) -> float
     return float((values[cut] + values[cut + 1]) / 2)
 
 
-def _quantile(score: FloatArray, share: float) -> float:
+def _quantile(score: Doubles, share: float) -> float:
     """The threshold that at most this share of scores is below."""
     return float(np.sort(score)[int(share * len(score))]) if len(score) else 0.0
