@@ -5,11 +5,12 @@ Knows documents and reports; encoding, storing and showing them is the library's
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from apps.customer_service.schemas import FileReport
+from apps.customer_service.schemas import FileReport, IngestReport
 from core.errors import InputError
 from core.progress import Report, quiet
 from core.text import Problem
@@ -50,6 +51,12 @@ class Intake:
         self._running: tuple[list[_Waiting], Commit] | None = None
         self._twins: list[_Waiting] = []
         self._characters = 0
+        self._started = time.perf_counter()
+
+    def report(self) -> IngestReport:
+        """What became of everything so far, and how long it took."""
+        seconds = time.perf_counter() - self._started
+        return IngestReport(files=tuple(self.files), seconds=seconds, passages=self.passages)
 
     def problems(self, found: Sequence[Problem]) -> None:
         """Report what was not read."""
@@ -152,3 +159,14 @@ def vanished(
         return id_ != source and file not in broken and (source.startswith(folders) or file in files)
 
     return [id_ for id_, source in sources.items() if id_ not in seen and covered(id_, source)]
+
+
+def free_id(title: str, digest: str, known: Mapping[str, str]) -> str:
+    """An id made from a title, with a number where another text has it already.
+
+    :param known: SHA-256 by id of what is stored.
+    """
+    kept = "".join(c if c.isalnum() else "-" for c in title.lower())
+    stem = "-".join(part for part in kept.split("-") if part)[:80] or "document"
+    names = (stem, *(f"{stem}-{number}" for number in range(2, len(known) + 3)))
+    return next(name for name in names if known.get(name) in (None, digest))

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,14 +17,13 @@ import numpy as np
 from apps.customer_service import index_files
 from apps.customer_service.data import read_sources
 from apps.customer_service.intake import Intake, vanished
-from apps.customer_service.model import ENGLISH, MULTILINGUAL, Held, Knowledge, family, tokens
-from apps.customer_service.passages import cut, encode, retrievers
+from apps.customer_service.model import ENGLISH, MULTILINGUAL, Held, Knowledge, tokens
+from apps.customer_service.passages import Stored, block_of, cut, encode, retrievers, vectors_of
 from apps.customer_service.rows import Change, Entry, StoredChunk
 from apps.customer_service.schemas import IngestReport
 from apps.customer_service.store import Store
 from core.backends.base import Encoder
 from core.errors import IndexDamaged
-from core.index.hybrid import Block
 from core.progress import Report, quiet
 from core.text import Problem
 from core.types import Chunk, Document, FloatArray, IntArray
@@ -35,17 +32,6 @@ _LAG = 2048
 """Passages of a running ingest that searches may lack; a quarter of the collection, where that is more."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, eq=False)
-class _Stored:
-    """Passages that are committed and not yet shown; all of one language."""
-
-    held: Sequence[Held]
-    words: Sequence[Sequence[str]]
-    """For the lexical index."""
-    rows: dict[str, FloatArray]
-    """By retriever, (len(held), d) float32."""
 
 
 class Library:
@@ -61,7 +47,7 @@ class Library:
         self._known = -1
         """Of the store, with what waits to be shown."""
         self._saved = -1
-        self._new: list[_Stored] = []
+        self._new: list[Stored] = []
         self._gone: list[IntArray] = []
         self._writing = threading.RLock()
         self._encoding = threading.Lock()
@@ -125,7 +111,6 @@ class Library:
         :raises core.errors.InputError: if strict and something is wrong; nothing has changed then.
         """
         with self._encoding, ThreadPoolExecutor(1, "ingest") as pool:
-            started = time.perf_counter()
             intake = Intake(self.store.hashes(), lambda batch: self._begin(batch, pool), progress)
             problems: list[Problem] = []
             try:
@@ -137,17 +122,19 @@ class Library:
                     progress("files", done, None)
                 gone = vanished(paths, self.store.sources(), intake.seen, problems) if sync else []
                 intake.finish(gone)
-                intake.removed(self.forget(gone))
+                if gone:
+                    with self._writing:
+                        self._note(self.store.delete_documents(gone))
+                    intake.removed(gone)
             finally:
                 self.show()
-            seconds = time.perf_counter() - started
+            report = intake.report()
             self._fill(progress)
         self.save()
-        return IngestReport(files=tuple(intake.files), seconds=seconds, passages=intake.passages)
+        return report
 
     def accept(self, documents: Sequence[Document], problems: Sequence[Problem] = ()) -> IngestReport:
         """Take in documents of an uploaded file; searchable when this returns."""
-        started = time.perf_counter()
         intake = Intake(self.store.hashes(), lambda batch: lambda: self.take(batch, across=True))
         intake.problems(problems)
         try:
@@ -156,8 +143,7 @@ class Library:
             intake.finish()
         finally:
             self.show()
-        seconds = time.perf_counter() - started
-        return IngestReport(files=tuple(intake.files), seconds=seconds, passages=intake.passages)
+        return intake.report()
 
     def put(self, document: Document) -> None:
         """Add or replace one document; searchable when this returns."""
@@ -172,14 +158,6 @@ class Library:
         with self._writing:
             self._note(self.store.delete_document(document_id))
             self.show()
-
-    def forget(self, document_ids: Sequence[str]) -> Sequence[str]:
-        """Forget documents; those that are not there are passed over."""
-        if document_ids:
-            with self._writing:
-                self._note(self.store.delete_documents(document_ids))
-                self.show()
-        return document_ids
 
     def fill(self, progress: Report = quiet, stop: Callable[[], bool] = lambda: False) -> int:
         """Encode passages that lack a vector of a retriever that should hold them; how many there were.
@@ -232,26 +210,13 @@ class Library:
         :raises core.errors.InputError: if one cannot be stored; then none is.
         """
         lists = cut(documents, self.knowledge)
-        return self._commit(documents, lists, self._vectors(documents, lists, across))
+        return self._commit(documents, lists, vectors_of(documents, lists, self.knowledge, across=across))
 
     def _begin(self, documents: Sequence[Document], pool: Executor) -> Callable[[], int]:
         """`take` in two steps: what is returned waits for the encoder and commits."""
         lists = cut(documents, self.knowledge)
-        encoded = pool.submit(self._vectors, documents, lists, False)
+        encoded = pool.submit(vectors_of, documents, lists, self.knowledge)
         return lambda: self._commit(documents, lists, encoded.result())
-
-    def _vectors(
-        self, documents: Sequence[Document], lists: Sequence[Sequence[Chunk]], across: bool
-    ) -> list[dict[str, FloatArray]]:
-        """For each document, rows by retriever."""
-        vectors: list[dict[str, FloatArray]] = [{} for _ in documents]
-        for name in self._encoders():
-            mine = [i for i, d in enumerate(documents) if name in retrievers(self.knowledge, d.language)[: 1 + across]]
-            rows = encode(name, [c for i in mine for c in lists[i]], self.knowledge)
-            ends = np.cumsum([len(lists[i]) for i in mine], dtype=np.int64)
-            for i, part in zip(mine, np.split(rows, ends[:-1]), strict=True) if mine else ():
-                vectors[i][name] = part
-        return vectors
 
     def _commit(
         self,
@@ -269,7 +234,7 @@ class Library:
             change = self.store.put_documents(entries)
             ids = iter(change.added.tolist())
             new = [
-                _Stored([Held(next(ids), chunk, document.source) for chunk in chunks], said, found)
+                Stored([Held(next(ids), chunk, document.source) for chunk in chunks], said, found)
                 for document, chunks, said, found in zip(documents, lists, words, vectors, strict=True)
             ]
             self._note(change, new)
@@ -281,17 +246,17 @@ class Library:
         """Let searches see everything that is committed."""
         with self._writing:
             if self._new or self._gone:
-                groups: dict[tuple[str, ...], list[_Stored]] = {}
+                groups: dict[tuple[str, ...], list[Stored]] = {}
                 for stored in self._new:
                     if stored.held:
                         groups.setdefault(tuple(stored.rows), []).append(stored)
-                blocks = [_block(names, group) for names, group in groups.items()]
+                blocks = [block_of(names, group) for names, group in groups.items()]
                 removed = np.concatenate([np.empty(0, np.int64), *self._gone])
                 self.knowledge.update(removed, [h for s in self._new for h in s.held], blocks)
                 self._new, self._gone = [], []
             self.revision = self._known
 
-    def _note(self, change: Change, new: Sequence[_Stored] = ()) -> None:
+    def _note(self, change: Change, new: Sequence[Stored] = ()) -> None:
         """Keep a change of this process in mind, to be shown later.
 
         A revision that does not follow on the last one known means that another process wrote in between: then the
@@ -309,6 +274,9 @@ class Library:
         bare = np.setdiff1d(index.ids, index.dense[name].ids)
         return np.array([i for i in bare.tolist() if self._belongs(name, passages[i].chunk)], np.int64)
 
+    def _belongs(self, name: str, chunk: Chunk) -> bool:
+        return name in retrievers(self.knowledge, chunk.language)
+
     def _encoders(self) -> dict[str, Encoder]:
         pairs = {ENGLISH: self.knowledge.english, MULTILINGUAL: self.knowledge.multilingual}
         return {name: encoder for name, encoder in pairs.items() if encoder is not None}
@@ -316,15 +284,6 @@ class Library:
     def _names(self) -> dict[str, str]:
         return {name: encoder.name for name, encoder in self._encoders().items()}
 
-    def _belongs(self, name: str, chunk: Chunk) -> bool:
-        return name == MULTILINGUAL or family(chunk.language) == "en" or self.knowledge.multilingual is None
-
 
 def _held(stored: StoredChunk) -> Held:
     return Held(stored.id, stored.chunk, stored.source)
-
-
-def _block(names: Sequence[str], group: Sequence[_Stored]) -> Block:
-    held = [h for stored in group for h in stored.held]
-    rows = {name: np.concatenate([stored.rows[name] for stored in group]) for name in names}
-    return Block(np.array([h.id for h in held], np.int64), [said for stored in group for said in stored.words], rows)

@@ -1,7 +1,7 @@
-"""Recognises orders to the bot among questions to it: "ignore your rules", "pretend you are...".
+"""Recognises what is no question: orders to the bot ("ignore your rules", "pretend you are..."), greetings and thanks.
 
-Narrow on purpose: a bot that quotes and proves is safe without it, and a customer who asks whether to ignore a warning
-must be answered. Knows text only.
+Orders are narrow on purpose: a bot that quotes and proves is safe without it, and a customer who asks whether to ignore
+a warning must be answered. Knows text only.
 """
 
 from __future__ import annotations
@@ -36,6 +36,26 @@ _CHINESE = (
     r"(?:假装|假设)[你您]是|从现在(?:起|开始)[，,]?[你您](?:是|要|必须)|(?:请|你|您|来|^)扮演",
 )
 _ORDERS = re.compile("|".join((*_ENGLISH, *_CHINESE)), re.IGNORECASE)
+_GREETING = re.compile(
+    r"(?:hi|hello|hey|hiya|good (?:morning|afternoon|evening)|greetings"
+    r"|你好|您好|嗨|哈喽|早上好|上午好|下午好|晚上好|在吗|有人吗)"
+    r"(?: (?:there|all|everyone|bot|team))?[啊呀呢]?",
+    re.IGNORECASE,
+)
+_THANKS = re.compile(
+    r"(?:(?:ok|okay|great|perfect|好的|好|嗯)[ ,，]*)?"
+    r"(?:thanks|thank you|thx|cheers|谢谢|多谢|感谢|谢了)(?: (?:a lot|so much|very much|for your help)|您|你|啦|了)*",
+    re.IGNORECASE,
+)
+_SIGNS = " \t\n.,!?~。，！？～…😊👍🙏"
+
+
+def courtesy_in(text: str) -> str | None:
+    """Which it is, "greeting" or "thanks" where the message is no more than that, else None."""
+    bare = text.strip(_SIGNS)
+    if _GREETING.fullmatch(bare):
+        return "greeting"
+    return "thanks" if _THANKS.fullmatch(bare) else None
 
 
 def is_order(text: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,6 +15,17 @@ from core.types import Chunk, Document, FloatArray
 
 _TOGETHER = 64
 """Passages of one call of the encoder."""
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """Passages that are committed and not yet shown; all of one language."""
+
+    held: Sequence[Held]
+    words: Sequence[Sequence[str]]
+    """For the lexical index."""
+    rows: dict[str, FloatArray]
+    """By retriever, (len(held), d) float32."""
 
 
 def cut(documents: Sequence[Document], knowledge: Knowledge) -> list[list[Chunk]]:
@@ -54,6 +66,33 @@ def encode(name: str, chunks: Sequence[Chunk], knowledge: Knowledge) -> FloatArr
         part = order[start : start + _TOGETHER]
         rows[part] = encoder.encode([texts[i] for i in part])
     return rows
+
+
+def vectors_of(
+    documents: Sequence[Document], lists: Sequence[Sequence[Chunk]], knowledge: Knowledge, *, across: bool = False
+) -> list[dict[str, FloatArray]]:
+    """For each document, rows of its passages by retriever.
+
+    :param lists: the passages of each document.
+    :param across: also for the retriever that serves across languages, not only for the one of the document's own.
+    """
+    vectors: list[dict[str, FloatArray]] = [{} for _ in documents]
+    for name in (ENGLISH, MULTILINGUAL):
+        mine = [i for i, d in enumerate(documents) if name in retrievers(knowledge, d.language)[: 1 + across]]
+        if not mine:
+            continue
+        rows = encode(name, [c for i in mine for c in lists[i]], knowledge)
+        ends = np.cumsum([len(lists[i]) for i in mine])
+        for i, part in zip(mine, np.split(rows, ends[:-1]), strict=True):
+            vectors[i][name] = part
+    return vectors
+
+
+def block_of(names: Sequence[str], group: Sequence[Stored]) -> Block:
+    """Stored passages that have rows of the same retrievers, as the index takes them."""
+    held = [h for stored in group for h in stored.held]
+    rows = {name: np.concatenate([stored.rows[name] for stored in group]) for name in names}
+    return Block(np.array([h.id for h in held], np.int64), [said for stored in group for said in stored.words], rows)
 
 
 def fill(documents: Sequence[Document], knowledge: Knowledge) -> int:

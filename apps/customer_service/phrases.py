@@ -11,6 +11,8 @@ _PHRASES: Mapping[str, Mapping[str, str]] = {
         "unsafe": "I only answer questions from the company's documents, so I can't do that.",
         "closest": "The closest thing I have is “{titles}”.",
         "next": "You could ask in other words, or contact the support team.",
+        "greeting": "Hello! Ask me a question, and I'll look for the answer in the company's documents.",
+        "thanks": "You're welcome. Is there anything else you would like to know?",
         "across": "The documents say this in another language:",
     },
     "zh": {
@@ -19,6 +21,8 @@ _PHRASES: Mapping[str, Mapping[str, str]] = {
         "unsafe": "我只根据公司的文档回答问题，无法执行这个要求。",
         "closest": "与之最接近的文档是《{titles}》。",
         "next": "您可以换一种说法再问，或联系客服人员。",
+        "greeting": "您好！请直接提问，我会在公司的文档中为您查找答案。",
+        "thanks": "不客气。还有什么想了解的吗？",
         "across": "相关内容只有其他语言的文档，原文如下：",
     },
 }

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from apps.customer_service.answer import Answerer
 from apps.customer_service.caretaker import Caretaker
+from apps.customer_service.intake import free_id
 from apps.customer_service.library import Library
 from apps.customer_service.model import Knowledge
 from apps.customer_service.schemas import (
@@ -118,9 +119,8 @@ class Service:
             database = "ok"
         except Unavailable as error:
             database = str(error)
-        generator = "ok" if self.worker or self.settings.generator == "none" else "not prepared; answers are quotes"
         parts = {"database": database, "index": self._caretaker.problem or "ok", "encoders": "ok"}
-        return parts | ({"generator": generator} if generator == "ok" else {})
+        return parts | ({"generator": "ok"} if self.worker or self.settings.generator == "none" else {})
 
     def ingest(
         self, paths: Sequence[Path], *, sync: bool = False, strict: bool = False, progress: Report = quiet
@@ -234,14 +234,10 @@ class Service:
         key = id or document.id
         if key is not None and any(unicodedata.category(c) in ("Cc", "Cs") for c in key):
             raise InputError(f"The id {key!r} holds control characters; use letters, digits and signs.")
-        parsed = parse_text(
-            document.text, id=key or _slug(document.title), title=document.title, format=document.format
-        )
-        if key is None:  # a name made from the title must not replace somebody else's document
-            known, stem = self.store.hashes(), parsed.id
-            free = (stem, *(f"{stem}-{number}" for number in range(2, len(known) + 3)))
-            chosen = next(name for name in free if known.get(name) in (None, parsed.sha256))
-            parsed = replace(parsed, id=chosen, source=chosen)
+        parsed = parse_text(document.text, id=key or "new", title=document.title, format=document.format)
+        if key is None:
+            name = free_id(document.title, parsed.sha256, self.store.hashes())
+            parsed = replace(parsed, id=name, source=name)
         self.library.put(parsed)
         return parsed.id
 
@@ -302,8 +298,3 @@ def _generator(settings: CustomerServiceSettings) -> Generator | None:
     except ModelNotPrepared as error:
         _log.warning("%s Until then answers are quotes.", error)
         return None
-
-
-def _slug(title: str) -> str:
-    kept = "".join(c if c.isalnum() else "-" for c in title.lower())
-    return "-".join(part for part in kept.split("-") if part)[:80] or "document"

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from apps.customer_service.answer import ACROSS
-from apps.customer_service.data import read_questions
+from apps.customer_service.data import OUT_OF_SCOPE, read_labelled, read_questions
 from apps.customer_service.model import Knowledge, family
 from apps.customer_service.passages import fill
 from apps.customer_service.service import CHECK, build_service, load_checks
@@ -36,7 +36,7 @@ COLLECTIONS = (("documents", "questions.jsonl"), ("reports", "reports_questions.
 _FEWEST = 20
 """Answerable and unanswerable questions that a fit of one's own needs, each."""
 
-_VERSION = 2
+_VERSION = 3
 """Raised when the features or the fit change, so that published checks are made again."""
 
 
@@ -88,8 +88,9 @@ def sample_questions(file: str, folder: str) -> Iterator[SampleQuestion]:
 def sample_rows(knowledges: dict[str, Knowledge], *, split: str | None = None) -> dict[str, Labelled]:
     """Labelled feature rows by check, from the samples.
 
+    Off-topic rows are questions of one collection asked of the other, and the out-of-scope messages of the intents.
     Rows of the check across languages: questions whose answer is in the other language only; and as those that have
-    none, the unanswerable ones, and some questions of one collection asked of the other.
+    none, the unanswerable ones and off-topic ones.
     """
     rows: dict[str, list[tuple[Any, int, str]]] = {"en": [], "zh": [], ACROSS: []}
     questions = {folder: list(sample_questions(file, folder)) for folder, file in COLLECTIONS}
@@ -103,10 +104,17 @@ def sample_rows(knowledges: dict[str, Knowledge], *, split: str | None = None) -
                     evidence = knowledges[folder].evidence(q.text, q.language, across=True)
                     rows[ACROSS].append((features(evidence), 0, q.group))
     for folder, other in (("documents", "reports"), ("reports", "documents")):
-        for q in questions[folder][::6]:
+        for i, q in enumerate(questions[folder][::3]):
             if split is None or q.split == split:
-                evidence = knowledges[other].evidence(q.text, q.language, across=True)
-                rows[ACROSS].append((features(evidence), 0, q.group))
+                name = ACROSS if i % 2 else family(q.language)
+                evidence = knowledges[other].evidence(q.text, q.language, across=name == ACROSS)
+                rows[name].append((features(evidence), 0, q.group))
+    for language, file in (("en", "intents.csv"), ("zh", "intents_zh.csv")):
+        if split != "test":
+            for row in read_labelled(SAMPLES / file).rows:
+                if row.label == OUT_OF_SCOPE:
+                    evidence = knowledges["documents"].evidence(row.text, language)
+                    rows[language].append((features(evidence), 0, f"off-topic/{row.text}"))
     return {name: _labelled(found) for name, found in rows.items()}
 
 

@@ -38,3 +38,14 @@ class OnnxEncoder(TokenEncoder):
         feed = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
         (rows,) = self._session.run(["embedding"], feed)
         return np.asarray(rows, dtype=np.float32)
+
+    @property
+    def reads_tokens(self) -> bool:
+        """Whether the export also gives a vector for every token."""
+        return any(output.name == "tokens" for output in self._session.get_outputs())
+
+    def forward_tokens(self, batch: TokenBatch) -> FloatArray:
+        """(n, t, d) float32, not normalised; padding rows hold anything. Only where `reads_tokens`."""
+        feed = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
+        (rows,) = self._session.run(["tokens"], feed)
+        return np.asarray(rows, dtype=np.float32)

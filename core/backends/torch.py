@@ -27,14 +27,17 @@ class PooledTransformer(torch.nn.Module):
         self.model = model
         self.pooling = pooling
 
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        """(n, d) from (n, t) int64 ids and mask; not normalised. Left and right padding both work."""
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """(n, d) pooled and (n, t, d) by token, from (n, t) int64 ids and mask; not normalised.
+
+        Left and right padding both work.
+        """
         hidden: torch.Tensor = self.model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         if self.pooling == "cls":
             first = attention_mask.argmax(dim=1)[:, None, None].expand(-1, 1, hidden.shape[-1])
-            return hidden.gather(1, first)[:, 0]
+            return hidden.gather(1, first)[:, 0], hidden
         keep = attention_mask.unsqueeze(-1).to(hidden.dtype)
-        return (hidden * keep).sum(1) / keep.sum(1).clamp(min=1e-9)
+        return (hidden * keep).sum(1) / keep.sum(1).clamp(min=1e-9), hidden
 
 
 class TorchEncoder(TokenEncoder):
@@ -74,7 +77,7 @@ class TorchEncoder(TokenEncoder):
         with torch.inference_mode():
             ids = torch.from_numpy(batch.input_ids).to(self.device)
             mask = torch.from_numpy(batch.attention_mask).to(self.device)
-            return np.asarray(self.module(ids, mask).float().cpu().numpy(), dtype=np.float32)
+            return np.asarray(self.module(ids, mask)[0].float().cpu().numpy(), dtype=np.float32)
 
 
 def _load(folder: Path, dtype: torch.dtype, attention: str) -> Any:

@@ -105,8 +105,8 @@ def to_onnx(source: TorchEncoder, path: Path) -> None:
             dynamo=False,
             opset_version=_OPSET,
             input_names=["input_ids", "attention_mask"],
-            output_names=["embedding"],
-            dynamic_axes={"input_ids": dynamic, "attention_mask": dynamic, "embedding": {0: "n"}},
+            output_names=["embedding", "tokens"],
+            dynamic_axes={"input_ids": dynamic, "attention_mask": dynamic, "embedding": {0: "n"}, "tokens": dynamic},
         )
 
 

@@ -39,6 +39,7 @@ _SPELLED = re.compile(
 _NOT_A_NUMBER = re.compile(
     r"(?i:\b(?:no|any|some|every|each|this|that|which|the|other|older|newer|bigger|smaller|new|old)[\s-])$"
 )
+_YEAR = re.compile(r"(?:19|20)\d\d")
 _PERCENT = re.compile(r"百分之\s?(\d+(?:\.\d+)?)(?!\d)")
 _LABEL = re.compile(r"(?<![A-Za-z])([A-Z][A-Za-z]+)[ -]$")
 _MODEL = re.compile(r"[A-Za-z0-9]+(?:[-_][A-Za-z0-9]+|\.\d+)*")
@@ -212,7 +213,8 @@ def _clock(text: str, found: Facts) -> str:
 
 
 def _quantities(text: str, found: Facts) -> None:
-    last: tuple[Quantity, int] | None = None
+    read: list[Quantity] = []
+    end, labelled = -1, False
     for match in _QUANTITY.finditer(text):
         currency = CURRENCIES.get((match["currency"] or "").strip().lower(), "")
         unit = currency or unit_of(match["unit"] or "")
@@ -221,22 +223,23 @@ def _quantities(text: str, found: Facts) -> None:
         per = _period(match["per"] or match["each"] or "")
         sign = "-" if match["sign"] else ""
         value = sign + _figure(match["value"], (match["scale"] or "").strip().lower(), unit)
-        if last and _RANGE.fullmatch(text[last[1] : match.start()]):
-            before = last[0]
-            if not before.unit and unit:  # "3 to 5 days": both are days
-                found.quantities.discard(before)
-                found.quantities.add(Quantity(_figure(before.value, "", unit), unit, before.per or per))
+        if read and _RANGE.fullmatch(text, end, match.start()):
+            before = read[-1]
+            if not before.unit and unit and not currency and not labelled:  # "3 to 5 days": both are days
+                read[-1] = Quantity(_figure(before.value, "", unit), unit, before.per or per)
             elif before.unit in CURRENCIES.values() and not unit:  # "$50-100"
                 unit = before.unit
-        quantity = Quantity(value, unit, per)
         label = None if unit else _LABEL.search(text, max(0, match.start() - 24), match.start())
-        if label and label[1].lower() not in FUNCTION_WORDS:
+        labelled = label is not None and label[1].lower() not in FUNCTION_WORDS
+        if label and labelled:
             found.words.add(f"label:{label[1].lower()} {value}")
-        if not unit and re.fullmatch(r"(?:19|20)\d\d", value):
-            found.dates.add((int(value), None, None))
+        read.append(Quantity(value, unit, per))
+        end = match.end()
+    for quantity in read:
+        if not quantity.unit and _YEAR.fullmatch(quantity.value):
+            found.dates.add((int(quantity.value), None, None))
         else:
             found.quantities.add(quantity)
-        last = (quantity, match.end())
 
 
 def _figure(value: str, scale: str, unit: str) -> str:

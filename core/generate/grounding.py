@@ -12,10 +12,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from core.generate.evidence import Passage
-from core.generate.facts import facts
+from core.generate.facts import Quantity, facts
 from core.generate.lexicon import content_words
 from core.generate.names import haystack, named_in, names
-from core.text import words
+from core.generate.units import ENGLISH_NUMBERS, MONTHS, UNITS
+from core.text import sentences, words
 from core.types import FloatArray
 
 Encode = Callable[[Sequence[str]], FloatArray]
@@ -37,7 +38,7 @@ _NEGATION = re.compile(
 _OPPOSITES = tuple(
     (re.compile(one, re.IGNORECASE), re.compile(other, re.IGNORECASE))
     for one, other in (
-        (r"\b(?:before|earlier|until)\b|之前|以前|截至", r"\b(?:after|later|since)\b|之后|以后|起"),
+        (r"\b(?:before|earlier|until|within)\b|之前|以前|截至|以内|之内", r"\b(?:after|later|since)\b|之后|以后|起"),
         (
             r"\b(?:more than|at least|over|above|minimum|exceeds?)\b|至少|最少|以上|超过(?!不)|不少于",
             r"\b(?:less than|at most|under|below|maximum|up to|no more than)\b|最多|至多|以下|以内|不超过",
@@ -65,7 +66,12 @@ _OPPOSITES = tuple(
     )
 )
 """Pairs of words that turn a statement round: one in the sentence and only the other in its proof is no proof."""
-_CLAUSES = re.compile(r"[,;，；、]|\b(?:and|but|while|whereas|or)\b|而|但|和|或")
+_MEASURES = frozenset(
+    words(" ".join([*ENGLISH_NUMBERS, *UNITS, *MONTHS, "am pm hundred thousand million billion working"]), stem=True)
+)
+_NUMERALS = frozenset("零〇一二三四五六七八九两十百千万亿年月日天周期元块个点号第起")
+_BREAKS = re.compile(r"[,;，；、。.!?！？\n](?!\d)|\b(?:and|but|while|whereas|or)\b|而|但|和|或")
+_CLAUSES = re.compile(r"[,;，；、](?!\d)|\b(?:and|but|while|whereas|or)\b|而|但|和|或")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +108,7 @@ def prove(sentence: str, passages: Sequence[Passage], encode: Encode) -> Proof:
         first = ""
         for k in near:
             start, end = spans[k]
-            reason = _contradicts(sentence, passage.text[start:end], passage.context)
+            reason = _contradicts(sentence, passage, passage.text[start:end])
             if not reason:
                 return Proof(i, start, end)
             first = first or reason
@@ -115,8 +121,10 @@ def prove(sentence: str, passages: Sequence[Passage], encode: Encode) -> Proof:
 def unsupported(text: str, sources: Sequence[str]) -> list[str]:
     """Numbers, dates and names of the text that stand in none of the sources; empty is what an answer must have."""
     joined = "\n".join(sources)
-    loose = facts(text).missing_from(facts(joined))
-    return loose + _strange(text, joined)
+    own = "\n".join(text[a:b] for a, b in sentences(text) if not _verbatim(text[a:b], joined))
+    if not own:
+        return []
+    return facts(own).missing_from(facts(joined)) + _strange(own, joined)
 
 
 def _lacks(sentence: str, passage: Passage) -> str:
@@ -129,14 +137,15 @@ def _lacks(sentence: str, passage: Passage) -> str:
     said = content_words(sentence, passage.language)
     if not said:
         return "empty"
-    held = sum(word in passage.terms for word in said) / len(said)
-    return "" if held >= _COVERED else "words"
+    plain = [word for word in said if not _measure(word)]
+    held = sum(word in passage.terms for word in plain)
+    return "" if held >= _COVERED * len(plain) else "words"
 
 
-def _contradicts(sentence: str, proof: str, context: str) -> str:
+def _contradicts(sentence: str, passage: Passage, proof: str) -> str:
     """Why the passage's sentence, with its headings, does not prove the written one; empty if it does."""
-    known = f"{context}\n{proof}"
-    if facts(sentence).missing_from(facts(known)) or _crossed(sentence, proof):
+    known = f"{passage.context}\n{proof}"
+    if facts(sentence).missing_from(facts(known)) or _crossed(sentence, passage, proof):
         return "number"
     if any(not named_in(name, haystack(known)) for name in names(sentence).inside):
         return "name"
@@ -155,6 +164,15 @@ def _contradicts(sentence: str, proof: str, context: str) -> str:
     return ""
 
 
+def _verbatim(sentence: str, source: str) -> bool:
+    """Whether the source has the sentence word for word, not as a part of longer words or numbers."""
+    at = source.find(sentence)
+    if at < 0:
+        return False
+    around = source[at - 1 : at] + sentence[:1], sentence[-1:] + source[at + len(sentence) :][:1]
+    return not any(len(pair) == 2 and (pair.isalnum() and pair.isascii()) for pair in around)
+
+
 def _strange(text: str, source: str) -> list[str]:
     """Names of the text that the source does not have; a word that only opens a sentence may differ in its ending."""
     known = haystack(source)
@@ -167,25 +185,54 @@ def _strange(text: str, source: str) -> list[str]:
     return loose
 
 
-def _crossed(sentence: str, proof: str) -> bool:
-    """Whether a number was taken from beside one thing and put beside another: "Easy £10 and Roam £15", "Roam is £10".
+def _measure(word: str) -> bool:
+    """Whether a stemmed word is a number, a unit or a month: such are proved as facts, however they are spelled."""
+    return word in _MEASURES or any(c.isdigit() for c in word) or all(c in _NUMERALS for c in word)
 
-    Of two clauses with numbers of one unit, the sentence has the number of the one and words of the other only.
+
+def _crossed(sentence: str, passage: Passage, proof: str) -> bool:
+    """Whether a number was taken from beside one thing and put beside another: "Easy £10, Roam £15", "Roam is £10".
+
+    A clause of the proof has the sentence's number, another clause of the passage a different number of that unit, and
+    the sentence names what only the other is about, by capitalised words where both have them.
     """
     said = facts(sentence).quantities
-    clauses = [(facts(c).quantities, set(content_words(c, "en"))) for c in _CLAUSES.split(proof) if c.strip()]
-    told = [(quantities, own) for quantities, own in clauses if quantities]
-    if len(told) < 2 or not said:
+    if not said:
         return False
-    mine = set(content_words(sentence, "en"))
-    for quantities, own in told:
-        for taken in quantities & said:
-            for others, theirs in told:
-                rival = {q for q in others if q.unit == taken.unit} - said
-                if rival and taken not in others and mine & (theirs - own) and not mine & _words_only(own - theirs):
+    own = [clause for clause in map(_clause, _CLAUSES.split(proof)) if clause.quantities & said]
+    rivals = [c for c in map(_clause, _BREAKS.split(passage.text)) if c.quantities]
+    mine = _clause(sentence)
+    context = _clause(passage.context)
+    for clause in own:
+        for rival in rivals:
+            units = {q.unit for q in clause.quantities & said}
+            if not any(q.unit in units for q in rival.quantities - said) or rival.quantities & said & clause.quantities:
+                continue
+            for sets in ("labels", "names", "terms"):
+                here, there = (
+                    getattr(clause, sets) - getattr(context, sets),
+                    getattr(rival, sets) - getattr(context, sets),
+                )
+                asked = getattr(mine, sets)
+                if here - there and there - here and asked & (there - here) and not asked & (here - there):
                     return True
     return False
 
 
-def _words_only(terms: set[str]) -> set[str]:
-    return {term for term in terms if not any(c.isdigit() for c in term)}
+@dataclass(frozen=True, slots=True)
+class _Clause:
+    quantities: frozenset[Quantity]
+    labels: frozenset[str]
+    names: frozenset[str]
+    terms: frozenset[str]
+
+
+def _clause(text: str) -> _Clause:
+    found, stated = names(text), facts(text)
+    sure = " ".join(found.inside).lower().split()
+    return _Clause(
+        frozenset(stated.quantities),
+        frozenset(stated.words),
+        (frozenset(sure) | stated.words) or frozenset(word.lower() for word in found.opening),
+        frozenset(word for word in content_words(text, "en") if not _measure(word)),
+    )

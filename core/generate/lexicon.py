@@ -28,6 +28,8 @@ _CHINESE = """
 吗 么 时候 里 后 前 内 才 给 让
 """
 
+_IDENTIFIER = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{1,3}-?\d{1,4}(?![A-Za-z0-9])")
+
 NUMBER = re.compile(r"\d+(?:[.,:]\d+)*%?")
 
 _MONTHS = (
@@ -88,3 +90,8 @@ def content_words(text: str, language: str) -> list[str]:
 def numbers(text: str) -> list[str]:
     """Numbers of the text, thousands separators dropped, as in "1500", "3.5%", "2021"."""
     return [re.sub(r",(?=\d{3}(?!\d))", "", match).rstrip(".,:") for match in NUMBER.findall(text)]
+
+
+def identifiers(text: str) -> frozenset[str]:
+    """Codes and model names that one letter more or less makes another thing: "E12", "C-08", "GX9"; lower case."""
+    return frozenset(match.lower().replace("-", "") for match in _IDENTIFIER.findall(text))

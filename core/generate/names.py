@@ -9,9 +9,10 @@ import re
 from dataclasses import dataclass, field
 
 from core.generate.lexicon import FUNCTION_WORDS
+from core.generate.units import MONTHS, WEEKDAYS
 
 _LATIN = "A-Za-z\u00c0-\u024f"
-_WORD = re.compile(rf"[{_LATIN}](?:[{_LATIN}0-9_&-]*[{_LATIN}0-9])?(?:['’](?!s\b)[{_LATIN}]+)?|\d+|\n|[^\w\s]")
+_WORD = re.compile(rf"[{_LATIN}0-9](?:[{_LATIN}0-9_&-]*[{_LATIN}0-9])?(?:['’](?!s\b)[{_LATIN}]+)?|\n|[^\w\s]")
 _PIECE = re.compile(r"[^\W_a-z0-9à-ɏ]+|[a-z0-9à-ɏ]+")
 _POSSESSIVE = re.compile(r"['’]s\b")
 _CHINESE = re.compile("[\u4e00-\u9fff]")
@@ -25,6 +26,9 @@ once after before during while since although because unless both either neither
 instead otherwise thus hence finally next later currently usually normally
 """
 _COMMON = frozenset(_OPENERS.split())
+
+_DATED = (frozenset(MONTHS) | frozenset(WEEKDAYS)) - {"may", "march"}
+"""Words that are facts of their own kind."""
 
 
 @dataclass(slots=True)
@@ -45,9 +49,10 @@ def names(text: str) -> Names:
     opens, end = True, -2
     for match in _WORD.finditer(text):
         word = match[0]
-        if not word[0].isalpha():
+        dated = len(word) > 3 and word.lower() in _DATED
+        if dated or not word[0].isalnum() or any(c.isdigit() for c in word):  # signs, numbers, models, dates
             _close(run, found)
-            opens = word in _STARTS or (opens and word.isdigit())
+            opens = word in _STARTS or (opens and (dated or word.isdigit()))
             continue
         if match.start() != end + 1 or text[end] not in " \u00a0":
             _close(run, found)
@@ -69,7 +74,7 @@ def names(text: str) -> Names:
 def named_in(name: str, haystack: str) -> bool:
     """Whether the name stands in a text prepared by `haystack`, as whole words."""
     if _CHINESE.search(name):
-        return re.sub(r"\s+", "", name.lower()) in haystack.replace(" ", "")
+        return _flat(name).replace(" ", "") in haystack.replace(" ", "")
     return _flat(name) in haystack
 
 

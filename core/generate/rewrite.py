@@ -170,7 +170,7 @@ def _fits(before: str, candidate: tuple[int, int, str], plain: str) -> float:
     start, end, text = candidate
     bonus = 0.12 * (_looks(text) == _looks(plain))
     if _shape(text) == _shape(plain) and any(c.isdigit() for c in plain):
-        bonus += 0.3
+        bonus += 0.55
     if " " in plain and text[:1].isupper():
         halves = bool(re.search(r"\b[A-Z][\w'&-]* $", before[:start])) + bool(re.match(r" [A-Z]", before[end:]))
         bonus -= 0.2 * halves  # a name is replaced whole

@@ -84,7 +84,7 @@ def fit_parts(examples: Examples, kept: IntArray | None = None) -> Mixture:
     )
 
 
-def fit_mixture(examples: Examples, *, false_rejections: float = 0.003) -> Fitted:
+def fit_mixture(examples: Examples, *, false_rejections: float = 0.005) -> Fitted:
     """Fit on all examples; pool weights, gate and threshold come from rows held out of a sample of them.
 
     With out-of-scope examples the threshold has the greatest mean of in-scope accuracy (rejections are errors) and

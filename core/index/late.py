@@ -18,13 +18,20 @@ import numpy as np
 from core.errors import InputError
 from core.types import FloatArray, IntArray, TokenBatch
 
+_SMALL = 2**24  # numbers, 64 MB: about 3,000 questions
+
 TokenRows = tuple[IntArray, FloatArray]
 """Ids (t,) int64 and vectors (t, d) float32, L2-normalised, of a text's tokens, special ones included."""
 
 
 @runtime_checkable
 class TokenReader(Protocol):
-    """An encoder that also gives a vector for every token."""
+    """An encoder that can also give a vector for every token."""
+
+    @property
+    def reads_tokens(self) -> bool:
+        """Whether this model does; an export may lack the output."""
+        ...
 
     def prepare(self, texts: Sequence[str]) -> TokenBatch:
         """Tokenise and pad."""
@@ -51,7 +58,7 @@ def read_tokens(encoder: TokenReader, texts: Sequence[str], *, batch_size: int =
 
 
 class LateIndex:
-    """Texts as their tokens' vectors, kept as float16. Made once, never changed.
+    """Texts as their tokens' vectors; many are kept as float16, few as they are. Made once, never changed.
 
     :param texts: one entry a text, each with at least one token.
     :raises InputError: if a text has no token.
@@ -62,7 +69,8 @@ class LateIndex:
             raise InputError("a text without tokens cannot be matched")
         lengths = np.array([len(ids) for ids, _ in texts], dtype=np.int64)
         self._starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        self._vectors = np.concatenate([v.astype(np.float16) for _, v in texts]) if texts else np.zeros((0, 1))
+        vectors = np.concatenate([v for _, v in texts]) if texts else np.zeros((0, 1), np.float32)
+        self._vectors = vectors if vectors.size <= _SMALL else vectors.astype(np.float16)
         self._frequency = Counter(token for ids, _ in texts for token in set(ids.tolist()))
 
     def __len__(self) -> int:
@@ -80,9 +88,10 @@ class LateIndex:
         ids, vectors = question
         if len(among) == 0 or len(ids) == 0:
             return np.zeros(len(among), dtype=np.float32)
-        spans = [np.arange(self._starts[i], self._starts[i + 1]) for i in among.tolist()]
-        cosines = vectors @ self._vectors[np.concatenate(spans)].astype(np.float32).T
-        begins = np.concatenate([[0], np.cumsum([len(s) for s in spans])[:-1]]).astype(np.int64)
+        lengths = self._starts[among + 1] - self._starts[among]
+        begins = np.cumsum(lengths) - lengths
+        places = np.arange(lengths.sum()) + np.repeat(self._starts[among] - begins, lengths)
+        cosines = vectors @ self._vectors[places].astype(np.float32, copy=False).T
         best = np.maximum.reduceat(cosines, begins, axis=1)
         weights = np.array([self.rarity(token) for token in ids.tolist()], dtype=np.float32)
         return np.asarray(weights @ best / weights.sum(), dtype=np.float32)

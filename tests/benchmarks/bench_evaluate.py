@@ -3,7 +3,7 @@
     python -m tests.benchmarks.bench_evaluate --data DIR [WORD...] [--write]
 
 Runs `triptych customer-service evaluate ...` as a user would; WORDs choose rows whose name contains one. Splits of
-training files are made here: 80/20, stratified, seed 17. Prints one line a row and one JSON object last; `--write` keeps
+training files are made here: 80/20, stratified, seed 17. Prints a line a row and one JSON object last; `--write` keeps
 it as `results/evaluate.json`, rows that were not run kept from before.
 """
 

@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.bench_retrieval --data DIR [--write]
 
-DIR holds `customer_service/rag_{en,zh}_{docs,dev}.jsonl`. Span recall: one of the question's evidence spans stands
-whole in one of the first k passages. Prints a table and one JSON object; `--write` keeps it as `results/retrieval.json`.
+DIR holds `customer_service/rag_{en,zh}_{docs,dev}.jsonl`. Span recall: one of a question's evidence spans stands
+whole in one of the first k passages. Prints a table and one JSON object; `--write` keeps `results/retrieval.json`.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from collections import defaultdict
 
 import numpy as np
 
-from apps.customer_service.answer import _ORDERS, ACROSS
+from apps.customer_service.answer import ACROSS
 from apps.customer_service.model import Knowledge, family
 from apps.customer_service.settings import CustomerServiceSettings
 from apps.customer_service.train_checks import (

@@ -142,6 +142,8 @@ def test_a_cancelled_request_is_not_computed_and_harms_nobody(batching: Batching
         await loop.run_in_executor(None, wait_until_queued, batching, 2)
         busy.cancel()
         waiting.cancel()
+        await asyncio.gather(busy, waiting, return_exceptions=True)
+        await asyncio.sleep(0.01)  # the loop hands the cancellation on in its next turn
         slow.gate.set()
         return await stays
 

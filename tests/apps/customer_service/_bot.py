@@ -124,5 +124,3 @@ def open_real_bot(home: Path, models_home: Path, **settings: Any) -> Iterator[Bo
         yield Bot(service, home)
     finally:
         service.close()
-
-

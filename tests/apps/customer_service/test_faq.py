@@ -25,6 +25,8 @@ ENTRIES = [
 class Reader(FakeEncoder):
     """The fake encoder, its words one by one."""
 
+    reads_tokens = True
+
     def forward_tokens(self, batch: TokenBatch) -> FloatArray:
         rows = [self.forward(TokenBatch(ids[:, None], np.ones((len(ids), 1), np.int64))) for ids in batch.input_ids]
         return np.stack(rows)
@@ -60,6 +62,12 @@ def test_token_vectors_are_used_where_the_encoder_has_them() -> None:
     hit = FaqIndex(ENTRIES, Reader(256)).search("lost card")[0]
     assert hit.entry == ENTRIES[1]
     assert hit.parts[TOKENS] > hit.parts[QUESTION]
+
+
+def test_an_export_without_token_vectors_is_searched_by_vectors_alone() -> None:
+    encoder = Reader(256)
+    encoder.reads_tokens = False
+    assert TOKENS not in FaqIndex(ENTRIES, encoder).search("lost card")[0].parts
 
 
 def test_an_empty_query_is_answered_with_something(index: FaqIndex) -> None:

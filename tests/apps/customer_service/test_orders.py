@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from apps.customer_service.orders import is_order
+from apps.customer_service.orders import courtesy_in, is_order
 
 
 @pytest.mark.parametrize(
@@ -47,3 +47,22 @@ def test_an_order_to_the_bot_is_recognised(text: str) -> None:
 )
 def test_a_question_that_only_sounds_like_one_is_a_question(text: str) -> None:
     assert not is_order(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("hi", "greeting"),
+        ("Hello there!", "greeting"),
+        ("你好！", "greeting"),
+        ("thanks!", "thanks"),
+        ("OK, thank you so much.", "thanks"),
+        ("好的，谢谢您", "thanks"),
+        ("hi, when do refunds arrive?", None),
+        ("你好，怎么退货？", None),
+        ("Hello Kitty lamp price", None),
+        ("", None),
+    ],
+)
+def test_a_greeting_or_thanks_alone_is_a_courtesy(text: str, kind: str | None) -> None:
+    assert courtesy_in(text) == kind

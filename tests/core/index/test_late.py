@@ -42,6 +42,8 @@ def test_a_text_without_tokens_is_refused() -> None:
 class Letters:
     """Every letter is a token, at right angles to the others."""
 
+    reads_tokens = True
+
     def prepare(self, texts: list[str]) -> TokenBatch:
         width = max(map(len, texts))
         ids = np.array([[ord(c) - 96 for c in t] + [0] * (width - len(t)) for t in texts], dtype=np.int64)
