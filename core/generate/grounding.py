@@ -129,6 +129,8 @@ def unsupported(text: str, sources: Sequence[str]) -> list[str]:
 
 def _lacks(sentence: str, passage: Passage) -> str:
     """What the whole passage cannot prove, checked before anything is encoded."""
+    if named_in(sentence, haystack(passage.context)):
+        return "empty"  # a title says what the passage is about, not what is so
     whole = f"{passage.context}\n{passage.text}"
     if facts(sentence).missing_from(facts(whole)):
         return "number"

@@ -17,6 +17,7 @@ import numpy as np
 
 from apps.customer_service.answer import ACROSS
 from apps.customer_service.model import Knowledge, family
+from apps.customer_service.orders import is_order
 from apps.customer_service.settings import CustomerServiceSettings
 from apps.customer_service.train_checks import (
     COLLECTIONS,
@@ -28,6 +29,7 @@ from apps.customer_service.train_checks import (
 from core.evaluate.labels import auroc
 from core.generate.answerability import Answerability
 from core.generate.features import features
+from core.generate.lexicon import identifiers
 from tests.benchmarks._results import write
 
 Row = tuple[str, str, bool, float, bool]
@@ -43,8 +45,11 @@ def judge(knowledges: dict[str, Knowledge], checks: dict[str, Answerability], ra
                 continue
             name = ACROSS if q.across else family(q.language)
             evidence = knowledges[folder].evidence(q.text, q.language, across=q.across)
+            held = identifiers(" ".join(f"{p.context} {p.text}" for p in evidence.passages[:4]))
             probability = float(checks[name].probability(features(evidence)[None])[0])
-            declined = probability < checks[name].threshold_for(rate) or bool(_ORDERS.search(q.text))
+            declined = (
+                probability < checks[name].threshold_for(rate) or is_order(q.text) or not identifiers(q.text) <= held
+            )
             rows.append((name, q.kind, q.answerable, probability, declined))
     return rows
 

@@ -7,12 +7,12 @@ on made-up feature rows of which only that feature tells anything.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -23,6 +23,8 @@ from core.backends.base import Encoder, Generator
 from core.backends.fake import FakeEncoder
 from core.generate.answerability import Answerability, Labelled, fit
 from core.generate.features import FEATURES
+
+T = TypeVar("T")
 
 RETURNS = (
     "# Returns policy\n\nYou can return a lamp within 30 days of delivery. The lamp must be unused and in its box.\n\n"
@@ -78,7 +80,7 @@ class Bot:
 
         return self.run(work())
 
-    def run(self, work: Any) -> Any:
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run(work)
 
     def ingest(self, *paths: Path, **more: Any) -> IngestReport:

@@ -86,6 +86,7 @@ def test_a_faithful_paraphrase_is_proved(source: Passage, sentence: str) -> None
         (CLOSING, "The moon is made of green cheese.", "words"),
         (CLOSING, "Fee account closure members time.", "meaning"),
         (CLOSING, "…", "empty"),
+        (CLOSING, "Evergreen Savings.", "empty"),
         (PLANS, "With a twelve-month commitment Roam costs £10.00.", "number"),
         (PLANS, "With a twelve-month commitment Easy costs £15.50.", "number"),
         (PLANS, "Data costs £2 a day in Zone 4.", "number"),
