@@ -48,8 +48,8 @@ def _watch(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 def _any_address(host: object) -> bool:
-    """0.0.0.0 and ::, on which a server may listen."""
+    """A literal address: reading it asks nobody, and connecting to it is refused above."""
     try:
-        return ipaddress.ip_address(str(host)).is_unspecified
+        return bool(ipaddress.ip_address(str(host)))
     except ValueError:
         return False

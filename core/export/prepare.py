@@ -24,7 +24,7 @@ from core.models.files import Lock
 from core.progress import Report, quiet
 from core.settings import CoreSettings
 
-EXPORTERS: Mapping[Architecture, int] = {"transformer": 4, "use": 3, "decoder": 1}
+EXPORTERS: Mapping[Architecture, int] = {"transformer": 4, "use": 3, "decoder": 2}
 """Version of each exporter; raised when the files it writes change, so that older exports are made again."""
 
 _PASSAGES = (

@@ -70,7 +70,15 @@ def choose(evidence: Evidence, *, limit: int = 3) -> list[Quote]:
             covered |= sentence.terms
     quotes = [_whole(evidence, s) for s in chosen]
     quotes[0] = _followed(evidence, quotes[0], limit - len(chosen))
-    return _merged(quotes)
+    return [_unmarked(quote) for quote in _merged(quotes)]
+
+
+def _unmarked(quote: Quote) -> Quote:
+    """A single list item without its dash; lists of several keep theirs."""
+    text = quote.text
+    if text[:2] in ("- ", "* ", "• ") and "\n" not in text:
+        return Quote(quote.passage, quote.start + 2, quote.end)
+    return quote
 
 
 def _under_headings(evidence: Evidence) -> tuple[list[Sentence], list[Sentence | None]]:

@@ -6,13 +6,10 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +18,7 @@ import openai
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.servers import free_port
+from tests.e2e.real_server import Server, command, running
 
 pytestmark = pytest.mark.models
 
@@ -34,78 +31,6 @@ CHOSEN = (
     "zh/warranty-mainland.md",
 )
 READY_SECONDS, RESIDENT_MB = 5.0, 900.0
-COMMAND = [sys.executable, "-m", "apps"]
-
-
-def environment(home: Path) -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("TRIPTYCH_")}
-    return {**kept, "TRIPTYCH_HOME": str(home), "NO_COLOR": "1"}
-
-
-def command(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *words], env=environment(home), capture_output=True, text=True, check=False, timeout=240
-    )
-
-
-class Server:
-    """A running `triptych serve`."""
-
-    def __init__(self, home: Path, port: int | None = None) -> None:
-        self.home, self.port = home, port or free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.ready_seconds = 0.0
-
-    def start(self) -> None:
-        began = time.monotonic()
-        self.log = (self.home / "server.log").open("ab")
-        self.process = subprocess.Popen(
-            [*COMMAND, "serve", "--port", str(self.port)], env=environment(self.home), stdout=self.log, stderr=self.log
-        )
-        while not self.ready():
-            assert self.process.poll() is None, (self.home / "server.log").read_text()
-            assert time.monotonic() - began < 90, (self.home / "server.log").read_text()
-            time.sleep(0.02)
-        self.ready_seconds = time.monotonic() - began
-
-    def ready(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.url}/readyz", timeout=5) as reply:
-                return bool(reply.status == 200)
-        except (urllib.error.URLError, OSError):
-            return False
-
-    def get(self, path: str) -> Any:
-        with urllib.request.urlopen(f"{self.url}{path}", timeout=30) as reply:
-            return json.load(reply)
-
-    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
-        self.process.send_signal(how)
-        code = self.process.wait(timeout=30)
-        self.log.close()
-        return code
-
-    @property
-    def resident_mb(self) -> float:
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        found = re.search(r"VmRSS:\s+(\d+) kB", status)
-        assert found
-        return int(found[1]) / 1024
-
-    @property
-    def libraries(self) -> str:
-        return Path(f"/proc/{self.process.pid}/maps").read_text()
-
-
-@contextmanager
-def running(home: Path) -> Iterator[Server]:
-    server = Server(home)
-    server.start()
-    try:
-        yield server
-    finally:
-        if server.process.poll() is None:
-            server.stop()
 
 
 @pytest.fixture(scope="module")
@@ -255,46 +180,6 @@ def test_a_conversation_goes_on_after_a_stop_or_a_kill(home: Path, how: signal.S
     finally:
         if server.process.poll() is None:
             server.stop()
-
-
-def test_an_ingest_that_is_killed_loses_nothing_acknowledged(tmp_path: Path, models_home: Path) -> None:
-    home = tmp_path / "home"
-    home.mkdir()
-    (home / "models").symlink_to(models_home / "models")
-    lines = [
-        json.dumps({"id": f"d{i}", "title": f"Thing {i}", "text": f"Thing {i} costs {i} euros. " + "It is blue. " * 40})
-        for i in range(1200)
-    ]
-    (tmp_path / "kb.jsonl").write_text("\n".join(lines))
-    ingest = [*COMMAND, "customer-service", "ingest", str(tmp_path / "kb.jsonl")]
-    process = subprocess.Popen(ingest, env=environment(home), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    from apps.customer_service.store import Store
-
-    deadline = time.monotonic() + 120
-    while True:
-        if (home / "triptych.db").exists():
-            with Store.open(f"sqlite:///{home / 'triptych.db'}") as store:
-                if len(store.hashes()):
-                    break
-        assert process.poll() is None, "it ended before it could be killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    process.kill()
-    process.wait()
-    with Store.open(f"sqlite:///{home / 'triptych.db'}") as store:
-        kept = store.hashes()
-        assert 0 < len(kept) < 1200
-        for id_ in list(kept)[:5] + list(kept)[-5:]:
-            text, chunks = store.get_document(id_).text, store.document_chunks(id_)
-            assert chunks[-1].chunk.end == len(text.rstrip())
-    done = command(home, "customer-service", "ingest", "--json", str(tmp_path / "kb.jsonl"))
-    assert done.returncode == 0, done.stderr
-    states = [file["status"] for file in json.loads(done.stdout)["files"]]
-    assert states.count("unchanged") == len(kept)
-    assert states.count("added") == 1200 - len(kept)
-    with Store.open(f"sqlite:///{home / 'triptych.db'}") as store:
-        for encoder in ("minilm-int8", "use-m3-int8"):
-            assert not list(store.iter_without_vectors(encoder))
 
 
 @pytest.mark.browser

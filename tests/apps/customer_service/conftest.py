@@ -1,4 +1,4 @@
-"""A bot with five small documents."""
+"""A bot with five small documents, and a library without any."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from apps.customer_service.library import Library
 from tests.apps.customer_service._bot import FILES, Bot, open_bot
+from tests.apps.customer_service._library import shelves
 
 
 @pytest.fixture
@@ -21,3 +23,8 @@ def bot(empty_bot: Bot) -> Bot:
     report = empty_bot.ingest(empty_bot.write(FILES))
     assert report.count("added") == len(FILES)
     return empty_bot
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Library:
+    return shelves(tmp_path)

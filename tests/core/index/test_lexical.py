@@ -10,6 +10,7 @@ import pytest
 
 from core.errors import IndexDamaged, InputError
 from core.index import LexicalIndex
+from core.index.lexical import K1, B
 
 PASSAGES = {
     10: ["early", "closure", "fee", "fifty", "dollars"],
@@ -34,7 +35,7 @@ def random_passages(n: int, seed: int = 0) -> list[list[str]]:
 
 def test_scores_are_those_of_bm25s_itself() -> None:
     passages = random_passages(300)
-    theirs = bm25s.BM25(method="lucene", k1=1.5, b=0.75)
+    theirs = bm25s.BM25(method="lucene", k1=K1, b=B)
     theirs.index(passages, show_progress=False)
     index = LexicalIndex()
     index.add(range(300), passages)
