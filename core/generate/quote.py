@@ -76,8 +76,9 @@ def choose(evidence: Evidence, *, limit: int = 3) -> list[Quote]:
 def _unmarked(quote: Quote) -> Quote:
     """A single list item without its dash; lists of several keep theirs."""
     text = quote.text
-    if text[:2] in ("- ", "* ", "• ") and "\n" not in text:
-        return Quote(quote.passage, quote.start + 2, quote.end)
+    item = text[2:].lstrip()
+    if text[:2] in ("- ", "* ", "• ") and item and "\n" not in text:
+        return Quote(quote.passage, quote.end - len(item), quote.end)
     return quote
 
 
