@@ -25,7 +25,7 @@ app.add_typer(train, name="train", help="Train on your own data.")
 app.add_typer(evaluate, name="evaluate", help="Measure on labelled data: a table, then one line of JSON.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
-TextLabel = "CSV, JSONL or Parquet with the columns text and label"
+TextLabel = "CSV or JSONL with the columns text and label"
 
 
 def _file(help: str, *names: str) -> Any:
@@ -34,9 +34,7 @@ def _file(help: str, *names: str) -> Any:
 
 @app.command()
 def ingest(
-    paths: Annotated[
-        list[Path], typer.Argument(help="Files, folders, or JSONL, CSV and Parquet with one document a row.")
-    ],
+    paths: Annotated[list[Path], typer.Argument(help="Files, folders, or JSONL and CSV with one document a row.")],
     sync: Annotated[bool, typer.Option("--sync", help="Also remove what is no longer under these paths.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Take in nothing if one file or row is wrong.")] = False,
     as_json: AsJson = False,

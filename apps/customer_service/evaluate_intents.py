@@ -44,24 +44,26 @@ def evaluate_intents(
 def intent_figures(rows: Sequence[Labelled], found: Sequence[Intent]) -> dict[str, float | int | None]:
     """Figures of what was found for labelled messages.
 
-    `accuracy` is over all rows, "oos" right when rejected; `in_scope_accuracy` over the others, a rejection is an
-    error; `oos_recall` and `oos_precision` are those of rejecting; `auroc` is of the probability of being in scope;
-    `ece` is of the probability of the label given. What does not apply, as where no row is "oos", is None.
+    `accuracy` and `macro_f1` are over all rows, "oos" right when rejected; where no row is "oos" there is nothing to
+    reject, and they are those of the nearest intent, as such sets are published. `in_scope_accuracy` is over the rows
+    that are not "oos", a rejection is an error, always; `oos_recall` and `oos_precision` are those of rejecting;
+    `auroc` is of the probability of being in scope; `ece` is of the probability of the label given. What does not apply, as where no row is "oos", is None.
 
     :raises InputError: if there are no rows.
     """
-    names = sorted({row.label for row in rows} | {intent.label for intent in found})
+    names = sorted({row.label for row in rows} | {name for intent in found for name in (intent.label, intent.nearest)})
     place = {name: i for i, name in enumerate(names)}
     labels = np.array([place[row.label] for row in rows], dtype=np.int64)
     predicted = np.array([place[intent.label] for intent in found], dtype=np.int64)
     strange = np.array([row.label == OUT_OF_SCOPE for row in rows], dtype=np.bool_)
     rejected = np.array([intent.label == OUT_OF_SCOPE for intent in found], dtype=np.bool_)
     right = predicted == labels
+    chosen = predicted if strange.any() else np.array([place[intent.nearest] for intent in found], dtype=np.int64)
     both = bool(strange.any() and not strange.all())
     in_scope = np.array([intent.in_scope for intent in found], dtype=np.float64)
     return {
-        "accuracy": accuracy(predicted, labels),
-        "macro_f1": macro_f1(predicted, labels),
+        "accuracy": accuracy(chosen, labels),
+        "macro_f1": macro_f1(chosen, labels),
         "in_scope_accuracy": float(right[~strange].mean()) if not strange.all() else None,
         "oos_recall": float(rejected[strange].mean()) if strange.any() else None,
         "oos_precision": float(strange[rejected].mean()) if strange.any() and rejected.any() else None,

@@ -1,6 +1,7 @@
-"""Write the tables of settings into the READMEs, from the settings themselves; `--check` only says if they are stale.
+"""Write tables into the READMEs, from the settings and the committed results; `--check` only says if they are stale.
 
-A README asks for a table with a pair of comments, `<!-- settings module:Class -->` and `<!-- /settings -->`.
+A README asks for a table with a pair of comments: `<!-- settings module:Class -->` and `<!-- /settings -->`, or
+`<!-- figures -->` (`<!-- figures zh -->`) and `<!-- /figures -->`.
 """
 
 from __future__ import annotations
@@ -10,10 +11,15 @@ import re
 import sys
 from pathlib import Path
 
+import figures  # beside this script
+
 from core.settings import Settings, describe
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"(<!-- settings (?P<module>[\w.]+):(?P<name>\w+) -->\n).*?(<!-- /settings -->)", re.DOTALL)
+
+
+FIGURES = re.compile(r"(<!-- figures(?P<chinese> zh)? -->\n).*?(<!-- /figures -->)", re.DOTALL)
 
 
 def table(module: str, name: str) -> str:
@@ -39,7 +45,8 @@ def shown(value: object) -> str:
 
 def fill(text: str) -> str:
     """The text with every asked-for table brought up to date."""
-    return BLOCK.sub(lambda found: found[1] + table(found["module"], found["name"]) + found[4], text)
+    text = BLOCK.sub(lambda found: found[1] + table(found["module"], found["name"]) + found[4], text)
+    return FIGURES.sub(lambda found: found[1] + figures.table(bool(found["chinese"])) + found[3], text)
 
 
 def main(arguments: list[str]) -> int:
