@@ -35,11 +35,11 @@ ACROSS = "across"
 _REPLIES = {"en": "en", "zh": "zh"}
 """Languages of the bot's own sentences; asked for another one, it stays with the question's."""
 
-_SURE, _SURER = 0.3, 0.2
-"""Where there are documents in the question's own language, those of others answer it only if the check is that sure,
-and by that much surer. On the samples, held out by document: of 75 questions whose answer is in the other language
-only, 33 instead of 26 get it; 5 instead of 11 of 638 others are answered from the wrong language, and so are 17 instead
-of 41 of 580 that have no answer."""
+SURE, _SURER = 0.3, 0.2
+"""Documents of another language answer only if the check is that sure, and where the question's own language answers
+too, by that much surer. On the samples, held out by document: of 75 questions whose answer is in the other language
+only, 33 instead of 26 get it; 5 instead of 11 of 638 others are answered from the wrong language, and so are 17
+instead of 41 of 580 that have no answer."""
 
 _NEAR = 0.45
 """Cosine of the best passage from which on a declined question counts as being about the documents."""
@@ -102,7 +102,7 @@ class Answerer:
         if self.knowledge.languages <= {family(asked)} or verdict.answerable + _SURER > 1:
             return Decision(question, alone, reply, own, verdict)
         other, second = self._judge(alone, asked, across=True)
-        needed = max(_SURE, verdict.answerable + _SURER if verdict.reason == "answerable" else 0.0)
+        needed = verdict.answerable + _SURER if verdict.reason == "answerable" else 0.0
         if not own.passages or (second.reason == "answerable" and second.answerable >= needed):
             return Decision(question, alone, reply, other, second, across=True)
         return Decision(question, alone, reply, own, verdict)
@@ -110,7 +110,8 @@ class Answerer:
     def probability(self, evidence: Evidence, *, across: bool = False) -> tuple[float, float]:
         """Calibrated probability that the evidence answers, and the threshold it must reach."""
         check = self.checks.get(ACROSS if across else evidence.language) or self.checks["en"]
-        return float(check.probability(features(evidence)[None])[0]), check.threshold_for(self.settings.false_refusal)
+        threshold = check.threshold_for(self.settings.false_refusal)
+        return float(check.probability(features(evidence)[None])[0]), max(threshold, SURE) if across else threshold
 
     async def answer(self, question: Question) -> Answer:
         """The whole reply."""

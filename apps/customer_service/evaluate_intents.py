@@ -47,7 +47,8 @@ def intent_figures(rows: Sequence[Labelled], found: Sequence[Intent]) -> dict[st
     `accuracy` and `macro_f1` are over all rows, "oos" right when rejected; where no row is "oos" there is nothing to
     reject, and they are those of the nearest intent, as such sets are published. `in_scope_accuracy` is over the rows
     that are not "oos", a rejection is an error, always; `oos_recall` and `oos_precision` are those of rejecting;
-    `auroc` is of the probability of being in scope; `ece` is of the probability of the label given. What does not apply, as where no row is "oos", is None.
+    `auroc` is of the probability of being in scope; `ece` is of the probability of the label given. What does not
+    apply, as where no row is "oos", is None.
 
     :raises InputError: if there are no rows.
     """

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from apps.customer_service.answer import ACROSS, Answerer, Decision
+from apps.customer_service.answer import ACROSS, SURE, Answerer, Decision
 from apps.customer_service.data import RagQuestion, read_documents, read_questions, read_texts
 from apps.customer_service.model import Knowledge, family
 from apps.customer_service.passages import fill
@@ -165,7 +165,7 @@ def _refusals(
     refused = []
     for j in strangers:
         check = checks.get(ACROSS, own) if j.across else own
-        threshold = check.threshold_for(rate) if j.across else check.threshold
+        threshold = max(check.threshold_for(rate), SURE) if j.across else check.threshold
         refused.append(not j.evidence.passages or check.probability(features(j.evidence)[None])[0] < threshold)
     return Refusals(probability, declined, np.array(refused, bool))
 
