@@ -63,7 +63,7 @@ def configure(settings: CoreSettings, *, quietly: bool = False) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    for noisy in ("alembic", "httpx2", "httpcore2"):
+    for noisy in ("faiss", "alembic", "httpx2", "httpcore2"):
         logging.getLogger(noisy).setLevel(max(root.level, logging.WARNING))
     for own in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(own).handlers = []

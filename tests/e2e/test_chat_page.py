@@ -10,24 +10,11 @@ from playwright.sync_api import Page, expect
 
 from core.web import WebSettings
 from tests.apps.customer_service._service import EchoService
+from tests.e2e.chat import FINISHED, ask, open_chat
 from tests.e2e.conftest import EVIL, Watched
 from tests.e2e.servers import LiveServer, wait_for
 
 pytestmark = pytest.mark.browser
-
-FINISHED = ".answered:not([aria-busy])"
-
-
-def open_chat(page: Page, server: LiveServer, query: str = "") -> None:
-    page.goto(f"{server.url}/customer-service/{query}")
-    expect(page.locator("textarea")).to_be_visible()
-
-
-def ask(page: Page, text: str) -> None:
-    before = page.locator(FINISHED).count()
-    page.locator("textarea").fill(text)
-    page.keyboard.press("Enter")
-    expect(page.locator(FINISHED)).to_have_count(before + 1)
 
 
 def test_an_answer_appears_piece_by_piece(page: Page, server: LiveServer, service: EchoService) -> None:

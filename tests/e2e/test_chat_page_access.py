@@ -8,24 +8,11 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.apps.customer_service._service import EchoService
+from tests.e2e.chat import FINISHED, ask, open_chat
 from tests.e2e.conftest import EVIL
 from tests.e2e.servers import LiveServer
 
 pytestmark = pytest.mark.browser
-
-FINISHED = ".answered:not([aria-busy])"
-
-
-def open_chat(page: Page, server: LiveServer, query: str = "") -> None:
-    page.goto(f"{server.url}/customer-service/{query}")
-    expect(page.locator("textarea")).to_be_visible()
-
-
-def ask(page: Page, text: str) -> None:
-    before = page.locator(FINISHED).count()
-    page.locator("textarea").fill(text)
-    page.keyboard.press("Enter")
-    expect(page.locator(FINISHED)).to_have_count(before + 1)
 
 
 def test_the_keyboard_alone_is_enough(page: Page, server: LiveServer) -> None:
