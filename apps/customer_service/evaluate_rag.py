@@ -88,9 +88,10 @@ def evaluate_rag(
     judged = [_judge(q, knowledge, progress, i, len(asked)) for i, q in enumerate(asked)]
     stranger = [_judge(RagQuestion(t, "", False), knowledge, progress, i, len(strange)) for i, t in enumerate(strange)]
     figures = _retrieval(judged)
-    refusals = _refusals(judged, stranger, checks, settings)
+    data = _labelled(judged)
+    refusals = _refusals(judged, data, stranger, checks, settings)
     figures |= _refusal_figures(judged, refusals)
-    figures |= _shipped(judged, checks, settings)
+    figures |= _shipped(judged, data, checks, settings)
     answerer = Answerer(knowledge, checks, None, settings)
     figures |= _answers(judged, refusals, answerer, documents)
     return figures | asyncio.run(_prose(judged, refusals, knowledge, checks, settings, documents))
@@ -145,11 +146,11 @@ def _top(judged: Judged) -> tuple[str, ...]:
 
 def _refusals(
     judged: Sequence[Judged],
+    data: Labelled,
     strangers: Sequence[Judged],
     checks: Mapping[str, Answerability],
     settings: CustomerServiceSettings,
 ) -> Refusals:
-    data = _labelled(judged)
     rate, shipped = settings.false_refusal, checks.get(_home(judged), checks["en"])
     if len(np.unique(data.labels)) < 2:
         probability = shipped.probability(data.rows)
@@ -187,12 +188,15 @@ def _refusal_figures(judged: Sequence[Judged], refusals: Refusals) -> Figures:
 
 
 def _shipped(
-    judged: Sequence[Judged], checks: Mapping[str, Answerability], settings: CustomerServiceSettings
+    judged: Sequence[Judged],
+    data: Labelled,
+    checks: Mapping[str, Answerability],
+    settings: CustomerServiceSettings,
 ) -> Figures:
     """The same by the shipped check, which saw none of these questions."""
     labels = np.array([j.question.answerable for j in judged])
     check = checks.get(_home(judged), checks["en"])
-    probability = check.probability(_labelled(judged).rows)
+    probability = check.probability(data.rows)
     declined = probability < check.threshold_for(settings.false_refusal)
     both = bool(labels.any() and not labels.all())
     return {

@@ -134,11 +134,9 @@ class Knowledge:
 
     def _search(self, shelf: Shelf, question: str, language: str, k: int, across: bool) -> list[Passage]:
         home = family(language)
-        name, encoder = self.encoder(language)
-        if across:
-            if self.multilingual is None:
-                return []
-            name, encoder = MULTILINGUAL, self.multilingual
+        if across and self.multilingual is None:
+            return []
+        name, encoder = self._retriever(language, across)
         allowed = self._allowed(shelf, home, across)
         if allowed is not None and not len(allowed):
             return []
@@ -165,9 +163,7 @@ class Knowledge:
         """Passages and the sentences of the best, compared with the question, for judging and quoting."""
         shelf = self._shelf
         passages = self._search(shelf, question, language, max(k or 0, self.settings.passages), across)
-        name, encoder = self.encoder(language)
-        if across and self.multilingual is not None:
-            name, encoder = MULTILINGUAL, self.multilingual
+        name, encoder = self._retriever(language, across)
         read = passages[:_READ]
         found = self._compared(question, read, encoder, name)
         coverage = shelf.titles.coverage(words(question, language, stem=True))
@@ -189,6 +185,11 @@ class Knowledge:
     def held(self, id_: int) -> Held | None:
         """A passage by its id."""
         return self._shelf.passages.get(id_)
+
+    def _retriever(self, language: str, across: bool) -> tuple[str, Encoder]:
+        if across and self.multilingual is not None:
+            return MULTILINGUAL, self.multilingual
+        return self.encoder(language)
 
     def _score(self, lexical: float, dense: float, title: float, home: str, *, across: bool) -> float:
         s = self.settings

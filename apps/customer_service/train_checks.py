@@ -149,12 +149,7 @@ def prepare_checks(settings: CustomerServiceSettings, *, force: bool = False, pr
     progress("answerability", 1, 3)
     checks = fit_checks(data, settings)
     progress("answerability", 2, 3)
-
-    def build(folder: Path) -> None:
-        for name, check in checks.items():
-            check.save(folder, name)
-
-    published = store.publish(CHECK, build, kind="check", source=origin)
+    published = _publish(checks, store, origin)
     progress("answerability", 3, 3)
     return published
 
@@ -200,14 +195,17 @@ def train_answerability(questions: Path, settings: CustomerServiceSettings) -> d
             f"{name}_caught": at.caught,
             f"{name}_threshold": check.threshold_for(settings.false_refusal),
         }
+    origin = {**_origin(settings), "questions": hashlib.sha256(questions.read_bytes()).hexdigest()}
+    published = _publish(current, ArtifactStore(settings.models_folder), origin)
+    return report | {"version": published.version}
 
+
+def _publish(checks: dict[str, Answerability], store: ArtifactStore, origin: dict[str, Any]) -> Artifact:
     def build(folder: Path) -> None:
-        for name, check in current.items():
+        for name, check in checks.items():
             check.save(folder, name)
 
-    origin = {**_origin(settings), "questions": hashlib.sha256(questions.read_bytes()).hexdigest()}
-    published = ArtifactStore(settings.models_folder).publish(CHECK, build, kind="check", source=origin)
-    return report | {"version": published.version}
+    return store.publish(CHECK, build, kind="check", source=origin)
 
 
 def _origin(settings: CustomerServiceSettings) -> dict[str, Any]:
