@@ -1,0 +1,110 @@
+"""Run folders: what was asked, on what data, what came out; the same command again goes on where it stopped.
+
+    <home>/runs/<name>/config.json   what was asked, and the fingerprint of the data
+                       data.json     the report on the data
+                       checkpoints/ evaluations.json metrics.jsonl curves.png tensorboard/
+                       model/        the trained folder; there once the run is done
+
+Knows files; nothing of training.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from core.errors import Conflict, InputError
+from core.models.files import Lock, replace_text, sync_tree
+
+CONFIG, DATA, MODEL = "config.json", "data.json", "model"
+_LOCK, _HALF = ".lock", ".model-half"
+
+
+class Run:
+    """One run folder, held by one process at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def model(self) -> Path:
+        """The trained folder; there once the run is done."""
+        return self.folder / MODEL
+
+    @property
+    def done(self) -> bool:
+        """Whether the run came to its end."""
+        return self.model.is_dir()
+
+    @contextmanager
+    def hold(self, asked: Mapping[str, Any], *, restart: bool = False) -> Iterator[None]:
+        """Open the run for this process: start it, or go on with it.
+
+        :param asked: options and fingerprint of the data, JSON values; must be those the run began with.
+        :param restart: drop what an earlier run left.
+        :raises Conflict: if the folder holds a run of other options or data, or another process works in it.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lock = self.folder / _LOCK
+        if not Lock.is_free(lock):
+            raise Conflict(f"Another process is training in {self.folder}; wait for it, or choose another --run.")
+        with Lock(lock):
+            if restart:
+                for path in self.folder.iterdir():
+                    if path.name != _LOCK:
+                        shutil.rmtree(path) if path.is_dir() else path.unlink()
+            self._agree(json.loads(json.dumps(asked)))
+            yield
+
+    def note_data(self, report: Mapping[str, Any]) -> None:
+        """Keep the report on the data."""
+        replace_text(self.folder / DATA, json.dumps(report, indent=1, ensure_ascii=False) + "\n")
+
+    def finish(self, write: Callable[[Path], None]) -> Path:
+        """Let `write` fill the model folder, which appears whole or not at all.
+
+        :returns: the folder.
+        :raises OSError: if the disk is full; nothing half-written stays.
+        """
+        work = self.folder / _HALF
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir()
+        try:
+            write(work)
+            sync_tree(work)
+            shutil.rmtree(self.model, ignore_errors=True)
+            work.rename(self.model)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+        return self.model
+
+    def _agree(self, asked: dict[str, Any]) -> None:
+        path = self.folder / CONFIG
+        if not path.is_file():
+            replace_text(path, json.dumps(asked, indent=1, ensure_ascii=False) + "\n")
+            return
+        try:
+            known = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise InputError(f"{path} is damaged ({error}); pass --restart to begin anew.") from error
+        if known != asked:
+            different = sorted(_flat(known).items() ^ _flat(asked).items())
+            names = sorted({name for name, _ in different})
+            raise Conflict(
+                f"{self.folder} holds a run with other {', '.join(names[:6])}. Choose another --run, or pass --restart "
+                "to drop it."
+            )
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    out: dict[str, str] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            out |= _flat(value, f"{prefix}{key}.")
+        else:
+            out[f"{prefix}{key}"] = json.dumps(value, sort_keys=True)
+    return out
