@@ -81,6 +81,7 @@ class HeadedModel(nn.Module):
     def save(self, folder: Path, tokenizer: Any) -> None:
         """Write the trained folder; adapters must have been merged."""
         folder.mkdir(parents=True, exist_ok=True)
+        quiet_transformers()
         self.backbone.save_pretrained(folder / BACKBONE)  # type: ignore[operator]
         tokenizer.save_pretrained(folder / BACKBONE)
         if self.task.heads:
@@ -128,10 +129,8 @@ def load_backbone(
     :raises InputError: if transformers cannot open it.
     """
     from transformers import AutoModel, AutoModelForCausalLM
-    from transformers.utils import logging as transformers_logging
 
-    logging: Any = transformers_logging  # untyped
-    logging.disable_progress_bar()
+    logging = quiet_transformers()
     level = logging.get_verbosity()
     logging.set_verbosity_error()  # an unused pooler in the file is no news
     loader: Any = AutoModelForCausalLM if causal else AutoModel
@@ -148,6 +147,15 @@ def load_backbone(
         raise InputError(f"{folder} holds no model that transformers can load: {error}") from error
     finally:
         logging.set_verbosity(level)
+
+
+def quiet_transformers() -> Any:
+    """Keep the library's progress bars out of ours; its logging module."""
+    from transformers.utils import logging as transformers_logging
+
+    logging: Any = transformers_logging  # untyped
+    logging.disable_progress_bar()
+    return logging
 
 
 def _tensors(path: Path, heads: tuple[Head, ...]) -> Mapping[str, torch.Tensor]:

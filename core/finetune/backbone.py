@@ -5,6 +5,7 @@ Knows folders, modules and peft; nothing of tasks, rows or optimisers.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,7 +94,9 @@ def adapt(model: Any, args: LoraArgs, *, causal: bool = False) -> Any:
         r=args.rank, lora_alpha=args.alpha, lora_dropout=args.dropout, target_modules=targets, task_type=task
     )
     try:
-        return get_peft_model(model, config)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # peft asks for an attribute that transformers renamed
+            return get_peft_model(model, config)
     except ValueError as error:
         raise InputError(f"lora.targets = {list(args.targets)}: {error}") from error
 

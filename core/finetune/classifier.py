@@ -32,6 +32,9 @@ from core.models.task import Head, TaskConfig
 from core.progress import Report, quiet
 from core.types import FloatArray, IntArray
 
+FEWEST_TO_CALIBRATE = 50
+"""Held-out rows below which a temperature is more noise than help."""
+
 
 class ClassifierArgs(TrainArgs):
     """Options of `triptych finetune classifier`."""
@@ -43,7 +46,7 @@ class ClassifierArgs(TrainArgs):
     """Give rare labels more say: in inverse proportion to their number, or to its square root."""
 
     calibrate: bool = True
-    """Fit each head's temperature on the held-out rows (Guo et al. 2017)."""
+    """Fit each head's temperature on the held-out rows (Guo et al. 2017), if there are at least 50."""
 
 
 def fit(
@@ -65,6 +68,7 @@ def fit(
     :param folder: run folder; see `core.finetune.trainer.train`.
     :raises InputError: if a head has fewer than two labels, or a held-out row one that training never saw.
     """
+    torch.manual_seed(args.seed)  # heads, and weights that the backbone's file lacks, begin the same
     backbone = open_backbone(args.backbone, cache, pooling=args.pooling)
     config = TaskConfig(
         task="classifier",
@@ -75,7 +79,6 @@ def fit(
         pairs=any(row.pair is not None for row in rows),
         languages=backbone.languages,
     )
-    torch.manual_seed(args.seed)
     freeze(backbone.model, args.freeze)
     model = HeadedModel(adapt(backbone.model, args.lora), config, dropout=args.dropout)
     data = _tokenised(rows, config, backbone)
@@ -212,7 +215,9 @@ def _calibrated(head: Head, logits: FloatArray, wanted: Mapping[str, Any]) -> He
     if head.kind == "multi":
         return replace(head, thresholds=tuple(_threshold(logits[:, i], truth[:, i]) for i in range(len(head.labels))))
     known = truth != IGNORED
-    return replace(head, temperature=fit_temperature(logits[known], truth[known]))
+    if int(known.sum()) < FEWEST_TO_CALIBRATE:
+        return head
+    return replace(head, temperature=fit_temperature(logits[known], truth[known], low=0.2, high=20.0))
 
 
 def _threshold(logits: FloatArray, truth: FloatArray) -> float:

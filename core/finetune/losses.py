@@ -69,3 +69,43 @@ def balanced_weights(counts: torch.Tensor, power: float = 1.0) -> torch.Tensor:
     counts = counts.clamp(min=1).float()
     weights = (counts.sum() / (len(counts) * counts)) ** power
     return weights / ((weights * counts).sum() / counts.sum())
+
+
+def supervised_contrastive(rows: torch.Tensor, classes: torch.Tensor, temperature: float = 0.07) -> torch.Tensor:
+    """Pull rows of one class together, push the others away; rows whose class stands alone do not count.
+
+    :param rows: (n, d) embeddings; normalised here.
+    :param classes: (n,) int64.
+
+    Khosla et al. 2020, "Supervised Contrastive Learning", eq. 2 (L_out).
+    """
+    unit = F.normalize(rows.float(), dim=1)
+    scores = unit @ unit.T / temperature
+    itself = torch.eye(len(rows), dtype=torch.bool, device=rows.device)
+    log_share = scores.masked_fill(itself, -torch.inf).log_softmax(dim=1)
+    same = (classes[:, None] == classes[None, :]) & ~itself
+    partners = same.sum(dim=1)
+    if not bool(partners.any()):
+        return rows.sum() * 0.0
+    each = -log_share.masked_fill(~same, 0.0).sum(dim=1) / partners.clamp(min=1)
+    return each[partners > 0].mean()
+
+
+def listwise(logits: torch.Tensor, targets: torch.Tensor, group: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy of the softmax over a group's passages against their targets; groups without a right one or
+    without a wrong one do not count.
+
+    :param logits: (n,) float32.
+    :param targets: (n,) float32 in [0, 1].
+    :param group: (n,) int64, ascending: which query a passage belongs to.
+
+    Cao et al. 2007, "Learning to Rank: From Pairwise Approach to Listwise Approach" (ListNet, top one).
+    """
+    each = []
+    for index in range(int(group.max()) + 1):
+        here = group == index
+        wanted = targets[here]
+        total = wanted.sum()
+        if bool(total > 0) and bool((wanted < 0.5).any()):
+            each.append(-(wanted / total * logits[here].log_softmax(dim=0)).sum())
+    return torch.stack(each).mean() if each else logits.sum() * 0.0

@@ -9,24 +9,22 @@ from __future__ import annotations
 import math
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 from torch.utils.data import DataLoader
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
-from core.errors import ProviderUnavailable, SuiteError
 from core.finetune import checkpoints
 from core.finetune.adversarial import Adversary, Editor
 from core.finetune.args import TrainArgs
 from core.finetune.batches import Batches
 from core.finetune.evaluation import Best, Schedule
+from core.finetune.hardware import Diverged, OutOfMemory, explained, pick_device, pick_precision, repeatable
 from core.finetune.optimize import build_optimizer
 from core.finetune.tracking import Progress, Trackers
 from core.progress import Report, quiet
@@ -37,18 +35,6 @@ Objective = Callable[[nn.Module, Batch], torch.Tensor]
 """The mean loss of a batch, a scalar with a graph."""
 Evaluator = Callable[[], Mapping[str, float]]
 """Figures on held-out rows; "score" is the one to make greatest. Called with the model in evaluation mode."""
-
-
-class Diverged(SuiteError):
-    """The loss is no number any more."""
-
-    title = "Training diverged"
-
-
-class OutOfMemory(SuiteError):
-    """A batch does not fit."""
-
-    title = "Out of memory"
 
 
 @dataclass(frozen=True)
@@ -63,6 +49,11 @@ class Job:
     objective: Objective
     evaluator: Evaluator | None = None
     editor: Editor | None = None
+    keys: Sequence[Hashable] | None = None
+    """Rows of one key go into different batches where that is possible."""
+    starts_epoch: Callable[[int], None] | None = None
+    """Told the epoch before its first batch is collated: whatever `collate` draws must hang on seed, epoch and row,
+    for a resumed run begins in the middle."""
     embedded: nn.Module | None = None
     """The module whose word embeddings an adversary perturbs; None is `model.backbone`, or the model."""
 
@@ -90,13 +81,13 @@ def train(job: Job, args: TrainArgs, folder: Path | None = None, *, progress: Re
     :raises ProviderUnavailable: if CUDA was asked for and there is none.
     :raises OSError: if the disk is full; the last complete checkpoint stays.
     """
-    with tempfile.TemporaryDirectory(prefix="triptych-train-") as scratch, _repeatable(args):
+    with tempfile.TemporaryDirectory(prefix="triptych-train-") as scratch, repeatable(args):
         place = folder or Path(scratch)
         place.mkdir(parents=True, exist_ok=True)
         saved = checkpoints.newest(place / "checkpoints")
         trainer = _SuiteTrainer(job, args, place, progress=progress, keep=folder is not None)
         start = time.monotonic()
-        with _explained(args):
+        with explained(args):
             result = trainer.train(resume_from_checkpoint=str(saved) if saved else None)
         figures = trainer.finish()
         best = trainer.best.step if args.keep_best else None
@@ -110,30 +101,6 @@ def updates(rows: int, args: TrainArgs) -> int:
     return args.max_steps or max(1, math.ceil(each * args.epochs))
 
 
-def pick_precision(args: TrainArgs, cuda: bool) -> str:
-    """The arithmetic in force: "fp32", "bf16" or "fp16".
-
-    :raises ProviderUnavailable: if fp16 was asked for on a CPU.
-    """
-    if args.precision == "fp16" and not cuda:
-        raise ProviderUnavailable("precision = 'fp16' trains on CUDA only; use 'auto', 'bf16' or 'fp32'.")
-    if args.precision != "auto":
-        return args.precision
-    fast = torch.cuda.is_bf16_supported() if cuda else _cpu_has_bf16()
-    return "bf16" if fast else "fp32"
-
-
-def pick_device(args: TrainArgs) -> str:
-    """ "cpu" or "cuda".
-
-    :raises ProviderUnavailable: if CUDA was asked for and there is none.
-    """
-    there = torch.cuda.is_available()
-    if args.device == "cuda" and not there:
-        raise ProviderUnavailable("device = 'cuda' was asked for, but this torch sees no CUDA device.")
-    return "cuda" if there and args.device != "cpu" else "cpu"
-
-
 class _SuiteTrainer(Trainer):
     def __init__(self, job: Job, args: TrainArgs, folder: Path, *, progress: Report, keep: bool) -> None:
         device = pick_device(args)
@@ -141,14 +108,12 @@ class _SuiteTrainer(Trainer):
         total = updates(len(job.rows), args)
         self.job, self.suite, self.folder, self.keep = job, args, folder, keep
         self.best = Best(folder, args)
-        self.adversary = Adversary(
-            job.embedded or _backbone(job.model), args.adversarial, editor=job.editor
-        )
+        self.adversary = Adversary(job.embedded or _backbone(job.model), args.adversarial, editor=job.editor)
         each_epoch = math.ceil(math.ceil(len(job.rows) / args.batch_size) / args.gradient_accumulation)
         callbacks: list[TrainerCallback] = [
             Schedule(args, total, each_epoch, self.best, evaluates=job.evaluator is not None, saves=keep),
             Progress(progress, total),
-            Trackers(args, folder) if keep else Progress(quiet, total),
+            *([Trackers(args, folder)] if keep else []),
         ]
         super().__init__(
             model=job.model,
@@ -187,7 +152,14 @@ class _SuiteTrainer(Trainer):
 
     def get_train_dataloader(self) -> Any:
         """Batches that depend on seed and epoch alone."""
-        batches = Batches(self.job.lengths, self.suite.batch_size, self.suite.seed, self.suite.group_by_length)
+        batches = Batches(
+            self.job.lengths,
+            self.suite.batch_size,
+            self.suite.seed,
+            self.suite.group_by_length,
+            self.job.keys,
+            self.job.starts_epoch,
+        )
         loader: Any = DataLoader(_Rows(self.job.rows), batch_sampler=batches, collate_fn=self.job.collate)
         return self.accelerator.prepare(loader)
 
@@ -264,45 +236,6 @@ class _Rows(torch.utils.data.Dataset[Any]):
 
     def __getitem__(self, index: int) -> Any:
         return self.rows[index]
-
-
-@contextmanager
-def _repeatable(args: TrainArgs) -> Iterator[None]:
-    """Seeds, threads and deterministic kernels for the time of a training."""
-    from transformers import set_seed
-
-    threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    torch.set_num_threads(args.threads)
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    set_seed(args.seed)
-    np.random.seed(args.seed)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(strict)
-
-
-@contextmanager
-def _explained(args: TrainArgs) -> Iterator[None]:
-    """Turn what torch says of memory into a message with the fix."""
-    try:
-        yield
-    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-        words = str(error).lower()
-        if isinstance(error, RuntimeError) and "memory" not in words and "alloc" not in words:
-            raise
-        half = max(1, args.batch_size // 2)
-        raise OutOfMemory(
-            f"A batch of {args.batch_size} rows of up to {args.max_tokens} tokens does not fit into memory. Set "
-            f"batch_size = {half} and gradient_accumulation = {args.gradient_accumulation * 2} for the same updates, "
-            "or lower max_tokens; the run goes on from its last checkpoint."
-        ) from error
-
-
-def _cpu_has_bf16() -> bool:
-    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    return any(getattr(torch.cpu, name, bool)() for name in checks)
 
 
 __all__ = ["Diverged", "Job", "OutOfMemory", "Outcome", "pick_device", "pick_precision", "train", "updates"]

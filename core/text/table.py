@@ -1,7 +1,8 @@
-"""Rows of CSV, TSV and JSONL files with their line numbers; a bad row is reported and the others go on.
+"""Rows of CSV, TSV, JSONL and Parquet files with their line numbers; a bad row is reported and the others go on.
 
 Knows quoting, delimiters and JSON; knows nothing of what the columns mean. The csv module reads each record, but
-records are found here: one stray quote must not swallow the thousand rows behind it.
+records are found here: one stray quote must not swallow the thousand rows behind it. Parquet is read by pyarrow, which
+is loaded when the first such file comes and need not be installed for the others.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from core.errors import InputError, UnknownColumn
+from core.errors import InputError, TooLarge, Unavailable, UnknownColumn, UnreadableDocument
 
 FIELD_CHARACTERS = 10_000_000
 """Characters one cell may hold."""
@@ -103,6 +106,51 @@ def read_jsonl(text: str) -> Table:
     return Table(tuple(columns), tuple(rows), tuple(bad))
 
 
+def read_parquet(path: Path, name: str, *, file_bytes: int = 2**30) -> Table:
+    """Records of a Parquet file; a row's line is its number, from 1.
+
+    :param name: file as shown to people, for messages.
+    :param file_bytes: what the columns may take, packed or unpacked, by the file's own account.
+    :raises Unavailable: if pyarrow is not installed.
+    :raises UnreadableDocument: if the file is missing or damaged.
+    :raises TooLarge: if it is over the limit.
+    """
+    rows: list[Row] = []
+    columns: tuple[str, ...] = ()
+    for cells in parquet_records(path, name, file_bytes=file_bytes):
+        columns = columns or tuple(cells)
+        rows.append(Row(len(rows) + 1, cells))
+    return Table(columns, tuple(rows))
+
+
+def parquet_records(path: Path, name: str, *, file_bytes: int | None = None) -> Iterator[dict[str, Any]]:
+    """The same, record by record, a thousand in memory at a time. A file without rows gives nothing.
+
+    :param file_bytes: None sets no limit.
+    """
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise Unavailable(f"{name} is Parquet, which needs pyarrow: pip install 'triptych[parquet]'.") from error
+    try:
+        with pq.ParquetFile(path) as file:
+            meta = file.metadata
+            size = sum(meta.row_group(i).total_byte_size for i in range(meta.num_row_groups))
+            if file_bytes is not None and max(size, path.stat().st_size) > file_bytes:
+                raise TooLarge(f"{name} unpacks to {size:,} bytes; the limit is {file_bytes:,}. Split the file.")
+            twice = _twice(file.schema_arrow.names)
+            if twice is not None:
+                raise InputError(f"{name} names the column {twice!r} twice. Rename one.")
+            for batch in file.iter_batches(batch_size=1_000):
+                yield from batch.to_pylist()
+    except FileNotFoundError as error:
+        raise UnreadableDocument(f"{name} does not exist.") from error
+    except (pa.ArrowException, OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UnreadableDocument(f"{name} is no whole Parquet file ({reason}). Write it again.") from error
+
+
 def called_columns(table: Table, names: Sequence[str], mapping: Mapping[str, str], file: str) -> dict[str, str]:
     """What each of the named columns is called in the table, upper and lower case alike.
 
@@ -144,19 +192,31 @@ def _delimiter(lines: Sequence[str]) -> str:
     """The delimiter that parts the first lines into the most, and equally many, cells."""
 
     def fitness(candidate: str) -> tuple[bool, int]:
-        counts = [len(cells) for cells in csv.reader(lines, delimiter=candidate) if cells]
+        counts = _widths(lines, candidate)
         steady = sum(count == counts[0] for count in counts) >= 0.6 * len(counts)
         return steady and counts[0] > 1, counts[0]
 
     return max(_DELIMITERS, key=fitness)
 
 
+def _widths(lines: Sequence[str], delimiter: str) -> list[int]:
+    """Cells of each record that is not empty, up to the first that cannot be read; at least one figure."""
+    counts: list[int] = []
+    with suppress(csv.Error):  # a cell over the limit; its row is reported when it is read
+        counts.extend(len(cells) for cells in csv.reader(lines, delimiter=delimiter) if cells)
+    return counts or [0]
+
+
 def _check_header(columns: Sequence[str], name: str) -> None:
     if not columns or not any(columns):
         raise InputError(f"{name} has no header. Its first line must name the columns.")
-    twice = next((column for column in columns if column and columns.count(column) > 1), None)
+    twice = _twice(columns)
     if twice is not None:
         raise InputError(f"{name} names the column {twice!r} twice. Rename one.")
+
+
+def _twice(columns: Sequence[str]) -> str | None:
+    return next((column for column in columns if column and columns.count(column) > 1), None)
 
 
 def _misfit(cells: Sequence[str], columns: Sequence[str]) -> str | None:
@@ -204,7 +264,8 @@ def _strictly(lines: Sequence[str], delimiter: str) -> tuple[list[str], str | No
         if "unexpected end" in str(error):
             return [], "a quote is opened and never closed"
         if "field larger" in str(error):
-            return [], f"a cell holds more than {FIELD_CHARACTERS:,} characters"
+            size = sum(map(len, lines))
+            return [], f"a cell holds more than {FIELD_CHARACTERS:,} characters (the row has {size:,})"
         return [], "text follows a closing quote (a quote inside a cell must be doubled)"
     return (records[0], None) if len(records) == 1 else ([], "a quote is opened and never closed")
 
@@ -226,5 +287,5 @@ def _mostly_good(lines: Sequence[str], delimiter: str, width: int) -> bool:
     filled = [line for line in lines if line.strip()]
     if not filled or width < 2:
         return not filled
-    good = sum(len(next(csv.reader([line], delimiter=delimiter), [])) == width for line in filled)
+    good = sum(_widths([line], delimiter)[0] == width for line in filled)
     return good >= 0.8 * len(filled)

@@ -40,9 +40,9 @@ class AugmentSettings:
     """New texts wanted for every row."""
     attempts: int = 3
     """Times the generator is asked for each of them, at most."""
-    shots: int = 3
-    """Other texts of the same label that are shown."""
-    low: float = 0.6
+    shots: int = 0
+    """Other texts of the same label that are shown before the question. Very small generators copy from them."""
+    low: float = 0.75
     """Least cosine to the original, in [-1, 1]: below, it means something else."""
     high: float = 0.97
     """Greatest cosine: above, it is a copy."""

@@ -16,6 +16,8 @@ from core.text.dedup import fingerprint
 from core.text.language import detect_language
 from core.types import IntArray
 
+_ASKS = ("?", "？")
+
 
 class Filter:
     """Judges texts one after the other; what it has let through once is a copy the second time."""
@@ -44,16 +46,20 @@ class Filter:
         key = fingerprint(_bare(text))
         if key in self._seen:
             return "copy"
+        reason = self._differs(original, text) or self._compare(i, text)
+        if reason is None:
+            self._seen.add(key)
+        return reason
+
+    def _differs(self, original: str, text: str) -> str | None:
+        """What the texts alone tell."""
         if not self._shortest <= len(text) / len(original) <= self._longest:
             return "length"
         if detect_language(text) != detect_language(original):
             return "language"
-        if facts(text).missing_from(facts(original)):
-            return "new numbers or identifiers"
-        reason = self._compare(i, text)
-        if reason is None:
-            self._seen.add(key)
-        return reason
+        if original.endswith(_ASKS) and not text.endswith(_ASKS):
+            return "no question any more"
+        return "new numbers or identifiers" if facts(text).missing_from(facts(original)) else None
 
     def _compare(self, i: int, text: str) -> str | None:
         vector = self._encoder.encode([text])[0]

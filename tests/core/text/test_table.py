@@ -85,3 +85,10 @@ def test_a_missing_column_is_named_with_what_there_is() -> None:
     assert called_columns(table, ["text"], {"text": "utterance"}, "t.csv") == {"text": "Utterance"}
     with pytest.raises(UnknownColumn, match=r"t.csv has no column 'text'; it has Utterance, intent\. Map it"):
         called_columns(table, ["text"], {}, "t.csv")
+
+
+def test_a_cell_over_the_limit_is_a_bad_row_even_where_the_delimiter_is_looked_for() -> None:
+    huge = "x" * 10_000_001
+    table = read_csv(f'a,b\n"{huge}",1\nok,2\n', "t.csv")
+    assert [row.cells["a"] for row in table.rows] == ["ok"]
+    assert "more than 10,000,000 characters (the row has 10,000,006)" in table.bad[0].reason
