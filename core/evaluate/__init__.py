@@ -1,4 +1,5 @@
-"""Figures of merit: labels and calibration, ranked lists, texts, and the report that prints them.
+"""Figures of merit: labels, tags and calibration, ranked lists, generated texts, people's ratings, and their intervals.
 
-Knows numbers and strings; nothing of encoders, files or apps.
+Knows numbers and strings; nothing of encoders or apps. Files are read in `human_file` and `text_file`, written in
+`ratings` and `reliability`, and nowhere else.
 """

@@ -1,14 +1,16 @@
-"""Figures for ranked lists: recall, hit rate, reciprocal rank, NDCG.
+"""Figures for ranked lists: recall, precision, hit rate, reciprocal rank, average precision, NDCG.
 
 Knows lists of ids and what is relevant; nothing of scores, indexes or texts. A query with nothing relevant is an
-error of the caller: leave it out, or measure refusals.
+error of the caller: leave it out, or measure refusals. `query_figures` gives them query by query, for intervals and
+paired tests (`core.evaluate.intervals`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from core.errors import InputError
 
@@ -37,14 +39,17 @@ def recall_at_k(ranked: Ranked, relevant: Relevant, k: int) -> float:
     :returns: in [0, 1].
     :raises InputError: if lengths disagree, there is no query, k < 1 or a query has nothing relevant.
     """
-    _check(ranked, relevant, k)
-    return float(np.mean([len(set(r[:k]) & set(t)) / len(set(t)) for r, t in zip(ranked, relevant, strict=True)]))
+    return _mean(_recall, ranked, relevant, k)
+
+
+def precision_at_k(ranked: Ranked, relevant: Relevant, k: int) -> float:
+    """Mean share of the first k that is relevant; a list shorter than k misses the rest; as in `recall_at_k`."""
+    return _mean(_precision, ranked, relevant, k)
 
 
 def hit_rate_at_k(ranked: Ranked, relevant: Relevant, k: int) -> float:
     """Share of queries with at least one relevant id among the first k; parameters as in `recall_at_k`."""
-    _check(ranked, relevant, k)
-    return float(np.mean([bool(set(r[:k]) & set(t)) for r, t in zip(ranked, relevant, strict=True)]))
+    return _mean(_hit, ranked, relevant, k)
 
 
 def mrr_at_k(ranked: Ranked, relevant: Relevant, k: int) -> float:
@@ -52,15 +57,18 @@ def mrr_at_k(ranked: Ranked, relevant: Relevant, k: int) -> float:
 
     Voorhees 1999, "The TREC-8 Question Answering Track Report".
     """
-    _check(ranked, relevant, k)
-    return float(
-        np.mean(
-            [
-                next((1 / rank for rank, i in enumerate(r[:k], 1) if i in t), 0.0)
-                for r, t in zip(ranked, relevant, strict=True)
-            ]
-        )
-    )
+    return _mean(_reciprocal_rank, ranked, relevant, k)
+
+
+def map_at_k(ranked: Ranked, relevant: Relevant, k: int) -> float:
+    """Mean average precision: the precision at every relevant rank up to k, over all relevant ids.
+
+    Parameters as in `recall_at_k`. Divided by the number of relevant ids as trec_eval does, not by min(k, that number):
+    with more than k relevant ids even the best list is below 1.
+
+    Buckley and Voorhees 2000, "Evaluating evaluation measure stability".
+    """
+    return _mean(_average_precision, ranked, relevant, k)
 
 
 def ndcg_at_k(ranked: Ranked, gains: Sequence[Mapping[Hashable, float]], k: int) -> float:
@@ -75,6 +83,72 @@ def ndcg_at_k(ranked: Ranked, gains: Sequence[Mapping[Hashable, float]], k: int)
     Jarvelin and Kekalainen 2002, "Cumulated gain-based evaluation of IR techniques", with the gain 2^rel - 1 left to
     the caller.
     """
+    return float(np.mean(_ndcg_values(ranked, gains, k)))
+
+
+def query_figures(
+    ranked: Ranked, gains: Sequence[Mapping[Hashable, float]], k: int
+) -> dict[str, npt.NDArray[np.float64]]:
+    """Every figure of every query, as in `bootstrap_mean(query_figures(ranked, gains, 10)["ndcg"])`.
+
+    :param gains: as in `ndcg_at_k`; an id with a positive gain is relevant.
+    :returns: (n,) float64 by "recall", "precision", "hit_rate", "mrr", "map" and "ndcg".
+    :raises InputError: as `ndcg_at_k`.
+    """
+    relevant = [{i for i, gain in table.items() if gain > 0} for table in gains]
+    _check(ranked, relevant, k)
+    figures = {
+        name: np.array([figure(ids, wanted, k) for ids, wanted in zip(ranked, relevant, strict=True)], dtype=np.float64)
+        for name, figure in _FIGURES.items()
+    }
+    return {**figures, "ndcg": _ndcg_values(ranked, gains, k)}
+
+
+Figure = Callable[[Sequence[Hashable], Collection[Hashable], int], float]
+
+
+def _mean(figure: Figure, ranked: Ranked, relevant: Relevant, k: int) -> float:
+    _check(ranked, relevant, k)
+    return float(np.mean([figure(ids, wanted, k) for ids, wanted in zip(ranked, relevant, strict=True)]))
+
+
+def _recall(ids: Sequence[Hashable], wanted: Collection[Hashable], k: int) -> float:
+    return len(set(ids[:k]) & set(wanted)) / len(set(wanted))
+
+
+def _precision(ids: Sequence[Hashable], wanted: Collection[Hashable], k: int) -> float:
+    return len(set(ids[:k]) & set(wanted)) / k
+
+
+def _hit(ids: Sequence[Hashable], wanted: Collection[Hashable], k: int) -> float:
+    return float(bool(set(ids[:k]) & set(wanted)))
+
+
+def _reciprocal_rank(ids: Sequence[Hashable], wanted: Collection[Hashable], k: int) -> float:
+    return next((1 / rank for rank, i in enumerate(ids[:k], 1) if i in wanted), 0.0)
+
+
+def _average_precision(ids: Sequence[Hashable], wanted: Collection[Hashable], k: int) -> float:
+    open_ = set(wanted)
+    found, total, of = 0, 0.0, len(open_)
+    for rank, i in enumerate(ids[:k], 1):
+        if i in open_:
+            open_.discard(i)
+            found += 1
+            total += found / rank
+    return total / of
+
+
+_FIGURES: dict[str, Figure] = {
+    "recall": _recall,
+    "precision": _precision,
+    "hit_rate": _hit,
+    "mrr": _reciprocal_rank,
+    "map": _average_precision,
+}
+
+
+def _ndcg_values(ranked: Ranked, gains: Sequence[Mapping[Hashable, float]], k: int) -> npt.NDArray[np.float64]:
     _check(ranked, [[i for i, g in t.items() if g > 0] for t in gains], k)
     discounts = 1 / np.log2(np.arange(2, k + 2))
     values = []
@@ -82,4 +156,4 @@ def ndcg_at_k(ranked: Ranked, gains: Sequence[Mapping[Hashable, float]], k: int)
         found = np.array([table.get(i, 0.0) for i in ids[:k]])
         best = np.sort(np.array(list(table.values())))[::-1][:k]
         values.append(float(found @ discounts[: len(found)]) / float(best @ discounts[: len(best)]))
-    return float(np.mean(values))
+    return np.array(values, dtype=np.float64)

@@ -64,7 +64,7 @@ def rouge_l(predicted: str, references: str | Sequence[str]) -> float:
         if not tokens or not other:
             best = max(best, float(tokens == other))
             continue
-        best = max(best, 2 * _common_subsequence(tokens, other) / (len(tokens) + len(other)))
+        best = max(best, 2 * longest_common_subsequence(tokens, other) / (len(tokens) + len(other)))
     return best
 
 
@@ -79,7 +79,7 @@ def _f1(a: list[str], b: list[str]) -> float:
     return 2 * shared / (len(a) + len(b))
 
 
-def _common_subsequence(a: list[str], b: list[str]) -> int:
+def longest_common_subsequence(a: Sequence[str], b: Sequence[str]) -> int:
     """Length of the longest common subsequence; O(len(a) * len(b) / 64) with one big integer as a bit row.
 
     Hyyro 2004, "Bit-parallel LCS-length computation revisited".
