@@ -24,6 +24,7 @@ from core.finetune.args import TrainArgs
 from core.finetune.backbone import Backbone, adapt, check_length, freeze, merge, open_backbone
 from core.finetune.data.examples import Labelled, label_list
 from core.finetune.data.labelled import HeadColumn
+from core.finetune.edits import editor_for
 from core.finetune.fitted import Fitted, run_rows
 from core.finetune.losses import IGNORED, balanced_weights, total_loss
 from core.finetune.tokens import TokenRow, pad_rows, token_rows
@@ -108,6 +109,7 @@ def fit(
         collate=collate,
         objective=objective,
         evaluator=evaluator if held else None,
+        editor=None if config.pairs else editor_for(args.adversarial, backbone.tokenizer, config.max_tokens),
     )
     outcome = train(job, args, folder, progress=progress)
     model.backbone = merge(model.backbone)

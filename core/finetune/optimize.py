@@ -25,10 +25,10 @@ def build_optimizer(model: nn.Module, args: TrainArgs) -> torch.optim.Optimizer:
     """
     groups = parameter_groups(model, args)
     if args.optimizer == "adamw":
-        return torch.optim.AdamW(groups, lr=args.learning_rate, betas=(0.9, 0.999), eps=1e-8, foreach=True)
+        return torch.optim.AdamW(groups, lr=args.learning_rate, betas=(0.9, 0.999), eps=1e-8, fused=True)
     if args.optimizer == "rmsprop":
         return torch.optim.RMSprop(groups, lr=args.learning_rate, alpha=0.99, eps=1e-8, foreach=True)
-    return torch.optim.SGD(groups, lr=args.learning_rate, momentum=0.9, foreach=True)
+    return torch.optim.SGD(groups, lr=args.learning_rate, momentum=0.9, fused=True)
 
 
 def parameter_groups(model: nn.Module, args: TrainArgs) -> list[Group]:
