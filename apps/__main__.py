@@ -6,6 +6,7 @@ once. Every error of the suite ends here: its message on stderr, exit code 1 (2 
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -14,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from apps import house, models_cli
+from apps import evaluate_cli, finetune_cli, house, models_cli
 from apps.house import App
 from core.console import fail, hint
 from core.errors import SuiteError
@@ -53,6 +54,8 @@ def build(words: Sequence[str] = (), *, everything: bool = False) -> typer.Typer
         root.add_typer(tree, name=app.verb, help=app.help)
     models_cli.add_prepare(APPS)
     root.add_typer(models_cli.app, name="models", help="Models: which there are, prepare, publish, roll back.")
+    root.add_typer(finetune_cli.app, name="finetune", help="Train a model on your own rows, measure and publish it.")
+    root.add_typer(evaluate_cli.app, name="evaluate", help="Measure texts against references; people rate answers.")
     house.add_verbs(root, APPS)
     return root
 
@@ -106,6 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 INTERRUPTED = 130
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 STOPPED = "\nStopped. What was reported done is kept; run the same command again and it goes on from there."
 
 
@@ -115,6 +119,8 @@ def explain(error: BaseException) -> str | None:
         return str(error)
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}."
+    if isinstance(error, OSError) and error.errno in FULL:
+        return f"A file could not be written: {error.strerror}. Make room, then run the same command again."
     return house.explain_settings(error)
 
 

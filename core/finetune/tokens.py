@@ -53,3 +53,12 @@ def pad_rows(rows: Sequence[TokenRow], pad_id: int, *, left: bool = False) -> di
             out[key][i, place] = torch.tensor(values, dtype=torch.int64)
         out["attention_mask"][i, place] = 1
     return out
+
+
+def special_frame(tokenizer: Any) -> tuple[list[int], list[int]]:
+    """Ids of the special tokens that stand before and after every text; none for most decoders."""
+    plain: list[int] = tokenizer("a", add_special_tokens=False)["input_ids"]
+    whole: list[int] = tokenizer("a")["input_ids"]
+    starts = (i for i in range(len(whole) - len(plain) + 1) if whole[i : i + len(plain)] == plain)
+    start = next(starts, 0)
+    return whole[:start], whole[start + len(plain) :]

@@ -19,7 +19,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
-from core.finetune import checkpoints
+from core.finetune import checkpoints, watch
 from core.finetune.adversarial import Adversary, Editor
 from core.finetune.args import TrainArgs
 from core.finetune.batches import Batches
@@ -86,6 +86,7 @@ def train(job: Job, args: TrainArgs, folder: Path | None = None, *, progress: Re
         place.mkdir(parents=True, exist_ok=True)
         saved = checkpoints.newest(place / "checkpoints")
         trainer = _SuiteTrainer(job, args, place, progress=progress, keep=folder is not None)
+        watch.present().began(job.model, job.lengths, updates(len(job.rows), args))
         start = time.monotonic()
         with explained(args):
             result = trainer.train(resume_from_checkpoint=str(saved) if saved else None)
@@ -194,6 +195,7 @@ class _SuiteTrainer(Trainer):
         self.best.consider(self.state.global_step, figures, self.job.model)
         named = {f"eval_{name}": value for name, value in figures.items()}
         self.log(named)
+        watch.present().evaluated(self.state.global_step, figures)
         return named
 
     def finish(self) -> Mapping[str, float]:

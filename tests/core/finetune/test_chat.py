@@ -13,7 +13,7 @@ from core.errors import InputError
 from core.export.decoder import decoder_parity, export_decoder, hf_folder
 from core.finetune.args import LoraArgs
 from core.finetune.backbone import open_backbone
-from core.finetune.causal import CausalModel, causal_row, collate_causal, mean_loss, pack, perplexity
+from core.finetune.causal import CausalModel, CausalRow, causal_row, collate_causal, mean_loss, pack, perplexity
 from core.finetune.chat import ChatArgs, FittedChat, fit
 from core.finetune.chat_rows import chat_rows
 from core.finetune.data.examples import Dialogue
@@ -115,8 +115,8 @@ def test_a_packed_row_has_the_losses_of_its_parts_alone(tiny_decoder: Path, tmp_
     assert mean_loss(model, packed, 2) == pytest.approx(mean_loss(model, parts, 2, batch_tokens=40), abs=1e-5)
 
 
-def sorted_parts(parts: tuple[object, ...]) -> list[object]:
-    return sorted(parts, key=lambda part: -len(part.ids))  # type: ignore[attr-defined]
+def sorted_parts(parts: tuple[CausalRow, ...]) -> list[CausalRow]:
+    return sorted(parts, key=lambda part: -len(part.ids))
 
 
 def test_no_row_is_packed_beyond_the_limit_and_none_is_lost() -> None:

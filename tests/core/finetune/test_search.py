@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.errors import Conflict, InputError
+from core.finetune.classifier import ClassifierArgs
+from core.finetune.learn import Request
+from core.finetune.rows import Data, load_data
+from core.finetune.search import BEST, PLOT, Found, search
+from core.finetune.space import parse_space
+from tests.core.finetune.files import labelled_csv, request
+
+SPACE = {"learning_rate": {"low": 1e-6, "high": 1e-2, "log": True}, "batch_size": [8, 16]}
+
+
+@pytest.fixture(scope="module")
+def asked(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Request, Data]:
+    file = labelled_csv(tmp_path_factory.mktemp("rows") / "t.csv", 40)
+    found = request(tiny_encoder, file, max_steps=8, evaluate_every=2, batch_size=8)
+    return found, load_data(found.task, found.data)
+
+
+def run(asked: tuple[Request, Data], folder: Path, trials: int, **more: Any) -> Found:
+    return search(*asked, folder, trials=trials, cache=folder / "cache", **{"space": SPACE, **more})
+
+
+def test_a_search_finds_the_better_options_says_what_mattered_and_goes_on_after_a_kill(
+    asked: tuple[Request, Data], tmp_path: Path
+) -> None:
+    def killed(stage: str, done: int, total: int | None, /) -> None:
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(asked, tmp_path, 9, progress=killed)
+    seen: list[int] = []
+    found = run(asked, tmp_path, 9, progress=lambda stage, done, total: seen.append(done))
+    assert seen[0] == 3 and len(found.trials) == 9, "the three trials of the killed search count"
+    assert found.score == max(t.score or 0.0 for t in found.trials if t.state == "whole")
+    assert found.best["learning_rate"] > 1e-4
+    assert "stopped" in {t.state for t in found.trials}
+    assert set(found.importances) == set(SPACE) and abs(sum(found.importances.values()) - 1) < 1e-6
+    best = tomllib.loads((tmp_path / BEST).read_text(encoding="utf-8"))
+    assert best["learning_rate"] == found.best["learning_rate"] and best["max_steps"] == 8
+    assert (tmp_path / PLOT).stat().st_size > 1000 and len(found.rows()[0]) == len(found.headers)
+    assert run(asked, tmp_path, 9).best == found.best, "a finished search trains nothing more"
+    with pytest.raises(Conflict, match="--restart"):
+        run(asked, tmp_path, 9, space={"epochs": [1, 2]})
+
+
+def test_a_trial_that_fails_is_noted_and_the_others_go_on(asked: tuple[Request, Data], tmp_path: Path) -> None:
+    found = run(asked, tmp_path, 4, space={"freeze": ["none", 99]})
+    failed = [t for t in found.trials if t.state == "failed"]
+    assert failed and "the backbone has 2 layers" in failed[0].why and found.best["freeze"] == "none"
+    with pytest.raises(InputError, match="None of the 1 trials worked"):
+        run(asked, tmp_path / "other", 1, space={"freeze": [98, 99]})
+
+
+def test_without_held_out_rows_there_is_nothing_to_choose_by(tiny_encoder: Path, tmp_path: Path) -> None:
+    bare = request(tiny_encoder, labelled_csv(tmp_path / "t.csv"), held_out=0.0)
+    with pytest.raises(InputError, match="--held-out"):
+        run((bare, load_data(bare.task, bare.data)), tmp_path, 1)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"learning_rte": [1, 2]}, "learning_rte"),
+        ({"epochs": {"low": 4, "high": 2}}, "must be below high"),
+        ({"epochs": {"low": 0, "high": 4, "log": True}}, "log wants low above 0"),
+        ({"epochs": [3]}, "two or more"),
+        ({"epochs": 3}, "neither a list"),
+        ({"dropout": {"low": 0.0, "high": 2.0}}, "dropout"),
+    ],
+)
+def test_a_space_that_makes_no_sense_is_refused_with_the_name(table: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        parse_space(table, "classifier", ClassifierArgs)
+
+
+def test_nested_options_and_whole_numbers_are_understood() -> None:
+    space = parse_space({"lora": {"rank": {"low": 4, "high": 16, "step": 4}}}, "classifier", ClassifierArgs)
+    assert space.dimensions[0].name == "lora.rank" and space.dimensions[0].whole
