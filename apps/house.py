@@ -65,11 +65,12 @@ def add_verbs(root: typer.Typer, apps: Sequence[App]) -> None:
     def serve(host: Host = None, port: Port = None) -> None:
         """Serve every app there is, and a start page."""
         from core.web import create_web_app
+        from core.web.published import published_part
         from core.web.run import run, web_settings
 
         settings = load_settings(quietly=False)
         web = web_settings(host, port)
-        parts = [web_part(app, web) for app in apps]
+        parts = [*(web_part(app, web) for app in apps), published_part(settings, web)]
         run(create_web_app("Triptych", parts, web, max_body_bytes=settings.max_body_bytes), web, settings)
 
     @db.command()

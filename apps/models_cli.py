@@ -109,6 +109,32 @@ def publish(
 
 
 @app.command()
+def predict(
+    name: Annotated[str, typer.Argument(help="A published classifier, tagger or reranker.")],
+    texts: Annotated[list[str], typer.Argument(help="Texts; of a reranker the passages.")],
+    pair: Annotated[
+        str | None, typer.Option(help="The other text of every pair, as a reranker's query.", show_default="none")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What a published model says of texts."""
+    from core.settings import CoreSettings
+    from core.web.published import Shelf
+
+    queries, second = (texts, None) if pair is None else ([pair] * len(texts), texts)
+    answered = Shelf(CoreSettings()).say(name, queries, second)
+    if as_json:
+        put_json(answered.model_dump())
+        return
+    rows = []
+    for text, said in zip(texts, answered.results, strict=True):
+        shown = "; ".join(f"{p.label} {p.probability:.2f}" for each in said.labels.values() for p in each)
+        entities = "; ".join(f"{text[e.start : e.end]} = {e.label} {e.probability:.2f}" for e in said.entities or ())
+        rows.append((text, shown or entities or "nothing"))
+    put_table(("text", f"{name} {answered.version}"), rows)
+
+
+@app.command()
 def rollback(name: Name, version: Chosen = None, as_json: AsJson = False) -> None:
     """Put the version before the current one in force, or the one asked for."""
     _say_in_force(_store().rollback(name, version), as_json)

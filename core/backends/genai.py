@@ -81,6 +81,8 @@ class GenaiGenerator(LocalGenerator):
         wanted = "cpu" if provider == "cpu" else "cuda"
         if wanted == "cuda":
             config.append_provider("cuda")
+            for option, value in _cuda_options(folder).items():
+                config.set_provider_option("cuda", option, value)
         try:
             model = self._og.Model(config)
         except Exception as error:
@@ -150,6 +152,14 @@ def runtime() -> Any:
     import onnxruntime_genai
 
     return onnxruntime_genai
+
+
+def _cuda_options(folder: Path) -> dict[str, str]:
+    """Options that the export was built for, such as CUDA graphs, from `genai_config.json`."""
+    config = json.loads((folder / "genai_config.json").read_text(encoding="utf-8"))
+    decoder = config.get("model", {}).get("decoder", {})
+    listed = decoder.get("session_options", {}).get("provider_options", [])
+    return {str(key): str(value) for each in listed for key, value in dict(each.get("cuda", {})).items()}
 
 
 def _is_about_cuda(message: str) -> bool:

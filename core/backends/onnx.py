@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from core.backends.encoder import TOKEN_BUDGET_GPU, TokenEncoder
-from core.backends.providers import create_session
+from core.backends.providers import ProviderOptions, create_session, memory, run
 from core.models.config import EncoderConfig
 from core.settings import Provider
 from core.types import FloatArray, TokenBatch
@@ -19,24 +19,34 @@ TOKENIZER_FILE = "tokenizer.json"
 class OnnxEncoder(TokenEncoder):
     """An exported encoder: `model.onnx` (pooling in the graph), `tokenizer.json`, `encoder.json`."""
 
-    def __init__(self, folder: Path, *, provider: Provider = "cpu", threads: int = 2, spin: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        provider: Provider = "cpu",
+        threads: int = 2,
+        spin: bool = False,
+        options: ProviderOptions | None = None,
+    ) -> None:
         """Open an exported encoder.
 
         :param folder: a published version; see `core.models.artifacts`.
         :param threads: CPU threads of one forward pass.
         :param spin: see `core.backends.providers.create_session`.
+        :param options: of a GPU provider.
         :raises ArtifactDamaged: if a file is missing or unreadable.
         :raises ProviderUnavailable: if another provider than asked would run.
         """
         super().__init__(EncoderConfig.load(folder), folder / TOKENIZER_FILE)
-        self._session = create_session(folder / MODEL_FILE, provider, threads, spin=spin)
+        self._session = create_session(folder / MODEL_FILE, provider, threads, spin=spin, options=options)
+        self._memory = memory(provider)
         if provider != "cpu":
             self.token_budget = TOKEN_BUDGET_GPU
 
     def forward(self, batch: TokenBatch) -> FloatArray:
         """(n, d) float32, pooled, not normalised."""
         feed = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
-        (rows,) = self._session.run(["embedding"], feed)
+        (rows,) = run(self._session, ["embedding"], feed, self._memory)
         return np.asarray(rows, dtype=np.float32)
 
     @property
@@ -47,5 +57,5 @@ class OnnxEncoder(TokenEncoder):
     def forward_tokens(self, batch: TokenBatch) -> FloatArray:
         """(n, t, d) float32, not normalised; padding rows hold anything. Only where `reads_tokens`."""
         feed = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
-        (rows,) = self._session.run(["tokens"], feed)
+        (rows,) = run(self._session, ["tokens"], feed, self._memory)
         return np.asarray(rows, dtype=np.float32)

@@ -6,8 +6,10 @@ thousands of lines and keeps torch's memory. Needs the extra `train`; serving ne
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
+import io
 import json
 import math
 import os
@@ -51,6 +53,7 @@ def export_decoder(
     name: str = "",
     languages: Sequence[str] = (),
     cache: Path | None = None,
+    cuda_graph: bool = False,
 ) -> None:
     """Write a folder that `core.backends.genai` serves.
 
@@ -62,18 +65,23 @@ def export_decoder(
     :param name: what the generator will be called; empty means the folder's name.
     :param languages: ISO 639-1 codes it writes well, kept beside the weights.
     :param cache: where converted GGUF weights are kept for the next export; None forgets them.
+    :param cuda_graph: only for CUDA: record the launches of one step and replay them. A small decoder spends most of
+        a step on launching.
     :raises InputError: if the source is no model, `out` is not empty, or the precision is not made for the provider.
     :raises ModelError: if the model builder fails; the end of its log is in the message.
     """
     if precision not in VALID[provider]:
         raise InputError(f"no {precision} decoder for {provider}; there are {', '.join(VALID[provider])}")
+    if cuda_graph and provider != "cuda":
+        raise InputError(f"CUDA graphs are for provider cuda, not {provider}; leave cuda_graph off.")
     if out.exists() and any(out.iterdir()):
         raise InputError(f"{out} is not empty; give a new folder")
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".decoder-", dir=out.parent) as scratch:
         folder = hf_folder(source, cache or Path(scratch) / "hf")
         built = Path(scratch) / "built"
-        _build(folder, built, Path(scratch) / "cache", precision, provider)
+        graph = ("enable_cuda_graph=true",) if cuda_graph else ()
+        _build(folder, built, Path(scratch) / "cache", precision, provider, graph)
         description = {
             "name": name,
             "precision": precision,
@@ -109,24 +117,12 @@ def hf_folder(source: Path, cache: Path) -> Path:
 
 def _convert(gguf: Path, folder: Path, digest: str) -> None:
     """GGUF to float32 safetensors, tokenizer and chat template; about 20 s for 135 million weights."""
-    import torch
-    import transformers
-
-    quiet: Any = transformers.utils.logging
-    quiet.disable_progress_bar()
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".gguf-", dir=folder.parent) as scratch:
         try:
-            model: Any = transformers.AutoModelForCausalLM.from_pretrained(
-                gguf.parent,
-                gguf_file=gguf.name,
-                quantization_config=transformers.GgufConfig(dequantize=True),
-                dtype=torch.float32,
-                local_files_only=True,
-            )
-            tokenizer: Any = transformers.AutoTokenizer.from_pretrained(
-                gguf.parent, gguf_file=gguf.name, local_files_only=True
-            )
+            # one of its bars heeds no switch, only where stderr goes
+            with contextlib.redirect_stderr(io.StringIO()):
+                model, tokenizer = _read_gguf(gguf)
         except Exception as error:
             raise InputError(f"{gguf} cannot be read as a decoder: {type(error).__name__}: {error}") from error
         tokenizer.model_max_length = model.config.max_position_embeddings
@@ -137,10 +133,27 @@ def _convert(gguf: Path, folder: Path, digest: str) -> None:
         shutil.copytree(scratch, folder, copy_function=shutil.move)
 
 
-def _build(folder: Path, out: Path, cache: Path, precision: str, provider: str) -> None:
+def _read_gguf(gguf: Path) -> tuple[Any, Any]:
+    import torch
+    import transformers
+
+    quiet: Any = transformers.utils.logging
+    quiet.disable_progress_bar()
+    model: Any = transformers.AutoModelForCausalLM.from_pretrained(
+        gguf.parent,
+        gguf_file=gguf.name,
+        quantization_config=transformers.GgufConfig(dequantize=True),
+        dtype=torch.float32,
+        local_files_only=True,
+    )
+    tokenizer: Any = transformers.AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name, local_files_only=True)
+    return model, tokenizer
+
+
+def _build(folder: Path, out: Path, cache: Path, precision: str, provider: str, more: Sequence[str]) -> None:
     command = [sys.executable, "-m", "onnxruntime_genai.models.builder", "-i", str(folder), "-o", str(out)]
     command += ["-p", precision, "-e", provider, "-c", str(cache)]
-    command += ["--extra_options", "prune_lm_head=true", *RECIPES.get(precision, ())]
+    command += ["--extra_options", "prune_lm_head=true", *RECIPES.get(precision, ()), *more]
     environment = {**os.environ, "ORT_DISABLE_TELEMETRY": "1", "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
     try:
         done = subprocess.run(
@@ -154,7 +167,13 @@ def _build(folder: Path, out: Path, cache: Path, precision: str, provider: str) 
 
 
 def decoder_parity(
-    hf_folder: Path, genai_folder: Path, prompts: Sequence[str], *, tokens: int = 32, threads: int = 2
+    hf_folder: Path,
+    genai_folder: Path,
+    prompts: Sequence[str],
+    *,
+    tokens: int = 32,
+    threads: int = 2,
+    provider: DecoderProvider = "cpu",
 ) -> dict[str, Any]:
     """Compare an export with transformers in float32 on the same token ids.
 
@@ -164,6 +183,7 @@ def decoder_parity(
     :param prompts: what a user would say; each is put into the model's chat template.
     :param tokens: greedy tokens for each prompt.
     :param threads: CPU threads of both.
+    :param provider: what runs the export; transformers computes on the CPU.
     :returns: `first_token_agreement` and `greedy_equal` (shares of prompts), `common_tokens` (mean length of the common
         beginning), `perplexity`, `perplexity_exported`, `perplexity_ratio`, `max_logit_difference` (after the prompt),
         `tokenizers_equal`, `precision`, `prompts`, `tokens`.
@@ -177,7 +197,7 @@ def decoder_parity(
     from core.types import Message
 
     reference = TransformersGenerator(hf_folder, name="source", threads=threads)
-    exported = GenaiGenerator(genai_folder, name="export", threads=threads)
+    exported = GenaiGenerator(genai_folder, name="export", provider=provider, threads=threads)
     first = equal = common = 0
     source_losses: list[float] = []
     export_losses: list[float] = []

@@ -68,7 +68,7 @@ function draw() {
     : state.status === "ok" ? ["ok", "all_ready"]
     : ["wrong", "some_wrong"];
   line.replaceChildren(el("span", { class: `dot ${kind}`, "aria-hidden": "true" }), i18n.t(key));
-  if (state) list.replaceChildren(...state.apps.map(card));
+  if (state) list.replaceChildren(...state.apps.filter((app) => app.path).map(card));
 }
 
 async function ask() {

@@ -67,6 +67,8 @@ def test_each_failing_figure_refuses_the_export(change: dict[str, object], said:
 def test_what_cannot_be_exported_is_named_and_nothing_is_left(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no fp16 decoder for cpu"):
         export_decoder(tiny_decoder.source(), tmp_path / "out", precision="fp16", provider="cpu")
+    with pytest.raises(InputError, match="CUDA graphs are for provider cuda"):
+        export_decoder(tiny_decoder.source(), tmp_path / "out", precision="fp32", provider="cpu", cuda_graph=True)
     with pytest.raises(InputError, match="is no decoder"):
         export_decoder(tmp_path, tmp_path / "out", precision="int4", provider="cpu")
     full = tmp_path / "full"
@@ -92,12 +94,42 @@ def test_a_failing_builder_shows_the_end_of_its_log(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+def test_cuda_graphs_are_written_into_the_export_and_read_by_the_server(tmp_path: Path) -> None:
+    from core.backends.genai import _cuda_options
+
+    export_decoder(tiny_decoder.source(), tmp_path / "out", precision="fp16", provider="cuda", cuda_graph=True)
+    assert _cuda_options(tmp_path / "out")["enable_cuda_graph"] == "1"
+    assert _cuda_options(tiny_decoder.exported()) == {}
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")  # peft reads transformers' old name
+def test_an_adapter_merged_into_the_weights_is_exported_with_them(tmp_path: Path) -> None:
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    torch.manual_seed(3)
+    model = AutoModelForCausalLM.from_pretrained(tiny_decoder.source(), dtype=torch.float32)
+    adapted = get_peft_model(model, LoraConfig(r=4, target_modules=["q_proj", "down_proj"], init_lora_weights=False))
+    merged = tmp_path / "merged"
+    shutil.copytree(tiny_decoder.source(), merged)
+    adapted.merge_and_unload().save_pretrained(merged)
+    export_decoder(merged, tmp_path / "out", precision="fp32", provider="cpu")
+    report = decoder_parity(merged, tmp_path / "out", PROMPTS, tokens=8, threads=1)
+    check_parity(report)
+    with pytest.raises(ParityFailed):
+        check_parity(decoder_parity(tiny_decoder.source(), tmp_path / "out", PROMPTS, tokens=8, threads=1))
+
+
 @pytest.mark.models
-def test_the_embedded_gguf_is_converted_once_and_its_float_export_is_exact(tmp_path: Path) -> None:
+def test_the_embedded_gguf_is_converted_once_and_its_float_export_is_exact(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     from core.models.catalog import find
 
     source = find("smollm2").folder
     folder = hf_folder(source, tmp_path)
+    assert capfd.readouterr().err == "", "no progress bars of libraries"
     before = (folder / "model.safetensors").stat().st_mtime_ns
     assert hf_folder(source, tmp_path) == folder
     assert (folder / "model.safetensors").stat().st_mtime_ns == before

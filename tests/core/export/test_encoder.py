@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from core.backends.onnx import OnnxEncoder
 from core.backends.torch import TorchEncoder
 from core.errors import InputError, ParityFailed
-from core.export.encoder import fuse, parity_batches, to_onnx
+from core.export.encoder import export_encoder, fuse, parity_batches, to_onnx
 from core.export.parity import TEXTS, Forward, cases, compare, pad
 from core.export.quantize import quantise
 from core.export.rescale import even_channels, even_rows, largest_activations
@@ -61,7 +62,7 @@ def test_int8_holds_int8_weights(graph: Path, tmp_path: Path) -> None:
     quantise(graph, tmp_path / "small.onnx", "int8")
     kinds = {node.op_type for node in onnx.load(str(tmp_path / "small.onnx")).graph.node}
     assert "MatMulInteger" in kinds
-    with pytest.raises(InputError, match="int8, fp16, fp32"):
+    with pytest.raises(InputError, match="int8, int8-static, fp16, fp32"):
         quantise(graph, tmp_path / "x.onnx", "int2")
 
 
@@ -102,3 +103,23 @@ def test_padding_keeps_tokens_on_the_side_asked_for() -> None:
     made = cases([[1, 5, 2], [1, 2]], [1, 2], [1, *range(5, 20), 2], 0)
     assert made["mixed lengths, left-padded"].input_ids.shape == (4, 17)
     assert made["batch 32, left-padded"].input_ids.shape == (32, 3)
+
+
+def test_a_fine_tuned_encoder_saved_by_transformers_is_exported_with_its_pooling(
+    tiny_encoder: Path, tmp_path: Path
+) -> None:
+    from transformers import AutoModel, AutoTokenizer
+
+    backbone = tmp_path / "backbone"
+    model = AutoModel.from_pretrained(tiny_encoder)
+    model.embeddings.word_embeddings.weight.data.mul_(1.5)
+    model.save_pretrained(backbone)
+    AutoTokenizer.from_pretrained(tiny_encoder).save_pretrained(backbone)
+    targets = {precision: tmp_path / precision for precision in ("fp32", "fp16", "int8")}
+    assert all(report.passed for report in export_encoder(backbone, targets, name="mine").values())
+    shutil.copytree(tiny_encoder / "1_Pooling", backbone / "1_Pooling")
+    (backbone / "1_Pooling" / "config.json").write_text('{"pooling_mode_cls_token": true}')
+    assert export_encoder(backbone, {"fp32": tmp_path / "cls"}, name="mine")["fp32"].passed
+    texts = ["how do i close my account ?", ""]
+    mean, cls = (OnnxEncoder(tmp_path / name).encode(texts) for name in ("fp32", "cls"))
+    assert np.abs(mean - cls).max() > 1e-3, "the pooling files are heeded"

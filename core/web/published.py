@@ -1,0 +1,162 @@
+"""Published fine-tuned models over HTTP: what there is, and what a model says of texts.
+
+Knows the artifact store and headed models; knows no app. A model is opened when it is first asked and taken anew when
+another version comes into force: publishing interrupts no request. The least recently used ones are let go.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path
+from pydantic import BaseModel, Field
+
+from core.backends import HEADED, load_heads
+from core.backends.headed_onnx import OnnxHeads
+from core.backends.reloading import Reloading
+from core.errors import InputError, NotFound
+from core.models.artifacts import ArtifactStore
+from core.settings import CoreSettings
+from core.web.auth import key_check
+from core.web.part import Part
+from core.web.settings import WebSettings
+
+PREFIX = "/models"
+OPEN_AT_ONCE = 4
+MOST_TEXTS, LONGEST = 256, 20_000
+
+Name = Annotated[str, Path(max_length=100, description="As `triptych models list` names it.")]
+Text = Annotated[str, Field(max_length=LONGEST)]
+
+
+class ModelOut(BaseModel):
+    """A published model that answers here."""
+
+    name: str
+    version: str
+    kind: str
+    published: str
+
+
+class Asked(BaseModel):
+    """Texts, or pairs of a text and its `pairs` entry where the model reads pairs."""
+
+    texts: list[Text] = Field(min_length=1, max_length=MOST_TEXTS)
+    pairs: list[Text] | None = Field(None, max_length=MOST_TEXTS)
+
+
+class LabelOut(BaseModel):
+    """A label with its calibrated probability; of a reranker "score"."""
+
+    label: str
+    probability: float
+
+
+class EntityOut(BaseModel):
+    """A run of the text's characters."""
+
+    start: int
+    end: int
+    label: str
+    probability: float
+
+
+class Said(BaseModel):
+    """Of one text: labels by head, and entities of a tagger."""
+
+    labels: dict[str, list[LabelOut]] = {}
+    entities: list[EntityOut] | None = None
+
+
+class Answered(BaseModel):
+    """In the order of the texts."""
+
+    model: str
+    version: str | None
+    results: list[Said]
+
+
+class Shelf:
+    """The models that are open. Safe between threads."""
+
+    def __init__(self, settings: CoreSettings, *, most: int = OPEN_AT_ONCE) -> None:
+        self.settings, self.most = settings, most
+        self.store = ArtifactStore(settings.models_folder)
+        self._open: OrderedDict[str, Reloading[OnnxHeads]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def model(self, name: str) -> Reloading[OnnxHeads]:
+        """The model of that name, opened if need be.
+
+        :raises NotFound: if nothing of the kinds that answer here is published under the name.
+        """
+        with self._lock:
+            if name not in self._open:
+                if self.store.current(name) is None:
+                    raise NotFound(f"No model {name!r} is published; `triptych models list` shows what is.")
+                self._open[name] = Reloading(lambda: load_heads(self.settings, name), self.store, name)
+                while len(self._open) > self.most:
+                    self._open.popitem(last=False)
+            self._open.move_to_end(name)
+            return self._open[name]
+
+    def say(self, name: str, texts: Sequence[str], pairs: Sequence[str] | None = None) -> Answered:
+        """What a model says of each text.
+
+        :raises InputError: if pairs are missing, too many, or not read by the model.
+        """
+        if pairs is not None and len(pairs) != len(texts):
+            raise InputError(f"{len(texts)} texts came with {len(pairs)} pairs; every text needs one.")
+        reloading = self.model(name)
+        with reloading.use() as model:
+            version = reloading.version
+            if model.task.task == "tagger":
+                found = [
+                    Said(
+                        entities=[
+                            EntityOut(start=e.start, end=e.end, label=e.label, probability=e.probability) for e in row
+                        ]
+                    )
+                    for row in model.spans(texts)
+                ]
+            else:
+                found = [
+                    Said(
+                        labels={
+                            head: [LabelOut(label=p.label, probability=p.probability) for p in predictions]
+                            for head, predictions in row.items()
+                        }
+                    )
+                    for row in model.labels(texts, pairs)
+                ]
+        return Answered(model=name, version=version, results=found)
+
+
+def published_part(settings: CoreSettings, web: WebSettings) -> Part:
+    """Routes under `/models`; for whoever has the admin key, where one is set."""
+    shelf = Shelf(settings)
+    router = APIRouter(prefix=PREFIX, tags=["models"], dependencies=[Depends(key_check(web.admin_key))])
+
+    @router.get("", summary="Published models that answer here")
+    def models() -> list[ModelOut]:
+        found = [a for a in shelf.store.list() if a.current and a.manifest.kind in HEADED]
+        return [
+            ModelOut(name=a.name, version=a.version, kind=a.manifest.kind, published=a.manifest.created) for a in found
+        ]
+
+    @router.post("/{name}/predict", summary="What a model says of texts")
+    def predict(name: Name, asked: Asked) -> Answered:
+        return shelf.say(name, asked.texts, asked.pairs)
+
+    return Part(
+        name="models",
+        path="",
+        title={"en": "Models", "zh": "模型"},
+        summary={"en": "Published models over HTTP.", "zh": "通过 HTTP 使用已发布的模型。"},
+        routers=[router],
+        ready=lambda: {"models": "ok"},
+        limited_places=[f"{PREFIX}/"],
+    )
