@@ -89,7 +89,7 @@ export function mountNav(header, i18n) {
   i18n.addEventListener("change", draw);
   draw();
   readiness().then((state) => {
-    apps = state?.apps ?? [];
+    apps = (state?.apps ?? []).filter((app) => app.path);
     draw();
   });
 }
