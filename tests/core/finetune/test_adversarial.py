@@ -1,95 +1,15 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
-from pydantic import ValidationError
 from torch import Tensor, nn
 
-from core.errors import InputError
-from core.finetune.adversarial import AdversarialArgs, Adversary, Method, ascent, project
-
-METHODS: list[Method] = ["fgm", "pgd", "freelb"]
-BATCH = {
-    "input_ids": torch.tensor([[2, 7, 8, 9, 3], [2, 5, 3, 0, 0], [2, 6, 11, 3, 0]]),
-    "attention_mask": torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0], [1, 1, 1, 1, 0]]),
-    "labels": torch.tensor([0, 1, 1]),
-}
-
-
-def tiny_encoder(dropout: float = 0.0) -> nn.Module:
-    from transformers import BertConfig, BertModel
-
-    torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=20,
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=32,
-        max_position_embeddings=16,
-        hidden_dropout_prob=dropout,
-        attention_probs_dropout_prob=dropout,
-        initializer_range=0.3,
-    )
-    return BertModel(config, add_pooling_layer=False)
-
-
-def tiny_decoder() -> nn.Module:
-    from transformers import LlamaConfig, LlamaModel
-
-    torch.manual_seed(0)
-    return LlamaModel(
-        LlamaConfig(
-            vocab_size=20,
-            hidden_size=16,
-            intermediate_size=32,
-            num_hidden_layers=2,
-            num_attention_heads=2,
-            max_position_embeddings=16,
-            initializer_range=0.3,
-        )
-    )
-
-
-@dataclass
-class Task:
-    """A backbone, a linear head, and the loss of every pass."""
-
-    backbone: nn.Module
-    losses: list[float] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        torch.manual_seed(1)
-        self.head = nn.Linear(16, 2)
-        self.backbone.train()
-
-    def loss(self, batch: Any) -> Tensor:
-        rows = self.backbone(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).last_hidden_state
-        mask = batch["attention_mask"].unsqueeze(-1).float()
-        logits = self.head((rows * mask).sum(1) / mask.sum(1))
-        loss = nn.functional.cross_entropy(logits.float(), batch["labels"])
-        self.losses.append(loss.item())
-        return loss
-
-    def parameters(self) -> Iterator[nn.Parameter]:
-        yield from self.backbone.parameters()
-        yield from self.head.parameters()
-
-    def step(self, args: AdversarialArgs, seed: int = 3) -> Tensor:
-        torch.manual_seed(seed)
-        return Adversary(self.backbone, args).step(self.loss, BATCH, lambda loss: loss.backward())
-
-    def gradients(self) -> list[Tensor | None]:
-        return [None if p.grad is None else p.grad.clone() for p in self.parameters()]
-
-
-def settings(method: Method, **values: Any) -> AdversarialArgs:
-    return AdversarialArgs(**{"method": method, "epsilon": 0.5, "step_size": 0.2, "initial": 0.1, "steps": 3, **values})
+from core.finetune.adversarial import AdversarialArgs, Adversary, Method
+from tests.core.finetune.adversary import BATCH, METHODS, Task, settings, tiny_decoder, tiny_encoder
 
 
 @pytest.mark.parametrize("backbone", [tiny_encoder, tiny_decoder])
@@ -246,70 +166,3 @@ def test_every_call_of_the_backbone_has_its_own_perturbation() -> None:
 
     Adversary(backbone, settings("pgd", epsilon=0.2, step_size=0.05)).step(pair_loss, BATCH, lambda x: x.backward())
     assert losses == sorted(losses) and losses[-1] > losses[0]
-
-
-def test_accumulated_batches_add_up() -> None:
-    once, twice = Task(tiny_encoder()), Task(tiny_encoder())
-    once.step(settings("pgd"))
-    for _ in range(2):
-        Adversary(twice.backbone, settings("pgd")).step(twice.loss, BATCH, lambda loss: (loss / 2).backward())
-    for a, b in zip(once.gradients(), twice.gradients(), strict=True):
-        assert a is not None and b is not None and torch.allclose(a, b, atol=1e-6)
-
-
-def test_a_loss_that_hides_its_graph_is_refused() -> None:
-    task = Task(tiny_encoder())
-
-    def cached(batch: Any) -> Tensor:
-        with torch.no_grad():
-            task.backbone(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"])
-        return task.head(torch.ones(1, 16)).sum()
-
-    with pytest.raises(InputError, match="cached loss"):
-        Adversary(task.backbone, settings("fgm")).step(cached, BATCH, lambda loss: loss.backward())
-
-
-def test_a_module_without_words_is_refused() -> None:
-    with pytest.raises(InputError, match="Linear has no input embeddings"):
-        Adversary(nn.Linear(2, 2), settings("fgm"))
-
-
-def test_edits_without_an_editor_are_refused() -> None:
-    with pytest.raises(InputError, match="no editor"):
-        Adversary(tiny_encoder(), AdversarialArgs(method="edits"))
-
-
-def test_the_editor_gets_the_gradient_at_real_tokens_and_its_batch_is_trained_on() -> None:
-    task = Task(tiny_encoder())
-    seen: list[Tensor] = []
-
-    def editor(batch: Any, saliency: Tensor, seed: int) -> Any:
-        seen.append(saliency)
-        return {**batch, "input_ids": batch["input_ids"].flip(0), "attention_mask": batch["attention_mask"].flip(0)}
-
-    args = AdversarialArgs(method="edits")
-    Adversary(task.backbone, args, editor=editor).step(task.loss, BATCH, lambda loss: loss.backward())
-    assert seen[0].shape == (3, 5) and (seen[0] >= 0).all()
-    assert not seen[0][BATCH["attention_mask"] == 0].any() and seen[0][BATCH["attention_mask"] == 1].any()
-    assert len(task.losses) == 2 and task.losses[0] != task.losses[1]
-
-
-def test_ascent_has_length_one_and_rows_without_a_finite_gradient_stay() -> None:
-    gradient = torch.randn(4, 3, 2) * 1e-20
-    gradient[1] = 0
-    gradient[2, 0, 0] = float("inf")
-    lengths = ascent(gradient, "l2").norm(dim=(1, 2))
-    assert torch.allclose(lengths, torch.tensor([1.0, 0.0, 0.0, 1.0]))
-    assert ascent(gradient, "linf").abs().amax(dim=(1, 2)).tolist() == [1.0, 0.0, 0.0, 1.0]
-
-
-def test_projection_moves_only_what_is_outside() -> None:
-    delta = torch.tensor([[[3.0, 4.0]], [[0.3, 0.4]]])
-    assert torch.allclose(project(delta, 1.0, "l2"), torch.tensor([[[0.6, 0.8]], [[0.3, 0.4]]]))
-    assert torch.equal(project(delta, 1.0, "linf"), torch.tensor([[[1.0, 1.0]], [[0.3, 0.4]]]))
-
-
-@pytest.mark.parametrize("wrong", [{"method": "fast"}, {"epsilon": -1}, {"steps": 0}, {"step_size": 0}, {"radius": 1}])
-def test_settings_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError):
-        AdversarialArgs(**wrong)
