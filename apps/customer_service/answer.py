@@ -16,14 +16,15 @@ from apps.customer_service.compose import Draft, write
 from apps.customer_service.model import Knowledge, family
 from apps.customer_service.orders import courtesy_in, is_order
 from apps.customer_service.phrases import say
+from apps.customer_service.reading import Gatherer
 from apps.customer_service.schemas import Action, Answer, Citation, Delta, Question, Verdict
 from apps.customer_service.settings import CustomerServiceSettings
 from core.errors import InputError, Unavailable
 from core.generate.answerability import Answerability
 from core.generate.evidence import Evidence, Passage
-from core.generate.features import features
 from core.generate.lexicon import identifiers
 from core.generate.quote import Quote, choose
+from core.generate.reader import Reader, row_for
 from core.generate.rewrite import standalone
 from core.generate.worker import GenerationWorker
 from core.text import detect_language
@@ -70,6 +71,8 @@ class Answerer:
 
     :param checks: answerability by family of language, and "across"; what is missing falls back to "en".
     :param worker: runs the generator; None always quotes.
+    :param readers: by the name of the check they stand beside; questions of other checks are answered in the order of
+        retrieval.
     """
 
     def __init__(
@@ -78,8 +81,10 @@ class Answerer:
         checks: Mapping[str, Answerability],
         worker: GenerationWorker | None,
         settings: CustomerServiceSettings,
+        readers: Mapping[str, Reader] | None = None,
     ) -> None:
         self.knowledge, self.checks, self.worker, self.settings = knowledge, checks, worker, settings
+        self.readers, self._gatherer = dict(readers or {}), Gatherer(knowledge)
 
     def decide(self, question: Question) -> Decision:
         """Retrieve and judge; blocking, call it on a thread.
@@ -109,9 +114,10 @@ class Answerer:
 
     def probability(self, evidence: Evidence, *, across: bool = False) -> tuple[float, float]:
         """Calibrated probability that the evidence answers, and the threshold it must reach."""
-        check = self.checks.get(ACROSS if across else evidence.language) or self.checks["en"]
+        check = self.checks[self._name(evidence.language, across)]
         threshold = check.threshold_for(self.settings.false_refusal)
-        return float(check.probability(features(evidence)[None])[0]), max(threshold, SURE) if across else threshold
+        row = row_for(check.names, evidence)
+        return float(check.probability(row[None])[0]), max(threshold, SURE) if across else threshold
 
     async def answer(self, question: Question) -> Answer:
         """The whole reply."""
@@ -180,7 +186,10 @@ class Answerer:
         return alone[-1]
 
     def _judge(self, text: str, language: str, *, across: bool) -> tuple[Evidence, Verdict]:
-        evidence = self.knowledge.evidence(text, language, across=across)
+        if across:
+            evidence = self.knowledge.evidence(text, language, across=True)
+        else:
+            evidence = self._gatherer.evidence(text, language, self.readers.get(self._name(family(language))))
         if not evidence.passages:
             return evidence, _refused(0.0, 1.0, "no_passage" if not len(self.knowledge) else "off_topic")
         probability, threshold = self.probability(evidence, across=across)
@@ -191,6 +200,11 @@ class Answerer:
             return evidence, Verdict(answerable=probability, threshold=threshold, reason="answerable")
         near = evidence.named > 0 or evidence.passages[0].dense >= _NEAR
         return evidence, _refused(probability, threshold, "not_in_passages" if near else "off_topic")
+
+    def _name(self, language: str, across: bool = False) -> str:
+        """Of the check for this family of language."""
+        name = ACROSS if across else language
+        return name if name in self.checks else "en"
 
     def _may_compose(self, decision: Decision) -> bool:
         if self.worker is None or self.settings.compose == "never" or decision.across:

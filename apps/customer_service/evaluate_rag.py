@@ -1,8 +1,8 @@
 """Retrieval, answers and refusals on a company's own labelled questions.
 
-The refusal check is fitted on the labelled questions themselves, always on other documents than those it is judged on,
-as a company would fit it before going live; the shipped check, which saw none of them, is reported beside it. Knows the
-bot in memory; nothing of SQL or HTTP.
+Reader and refusal check are fitted on the labelled questions themselves, always on other documents than those they are
+judged on, as a company would fit them before going live; the order of retrieval alone and the shipped check, which saw
+none of the questions, are reported beside them. Knows the bot in memory; nothing of SQL or HTTP.
 """
 
 from __future__ import annotations
@@ -12,57 +12,40 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from apps.customer_service.answer import ACROSS, SURE, Answerer, Decision
+from apps.customer_service.answer import Answerer, Decision
+from apps.customer_service.checks import load_checks, load_readers
 from apps.customer_service.data import RagQuestion, read_documents, read_questions, read_texts
-from apps.customer_service.model import Knowledge, family
+from apps.customer_service.evaluate_refusals import (
+    Figures,
+    Judged,
+    Refusals,
+    Shipped,
+    judge,
+    refusal_figures,
+    refuse,
+    shipped_figures,
+)
+from apps.customer_service.model import Knowledge
 from apps.customer_service.passages import fill
+from apps.customer_service.reading import Gatherer
 from apps.customer_service.schemas import Answer, Question, Verdict
-from apps.customer_service.service import load_checks
 from apps.customer_service.settings import CustomerServiceSettings
-from apps.customer_service.train_checks import sample_knowledge, sample_rows
 from core.backends import load_encoder, load_generator
 from core.errors import InputError, ModelNotPrepared
-from core.evaluate.labels import auroc
 from core.evaluate.ranking import hit_rate_at_k, mrr_at_k
 from core.evaluate.text import rouge_l, token_f1
-from core.generate.answerability import Answerability, Labelled, fit, split
-from core.generate.evidence import Evidence
-from core.generate.features import features
+from core.generate.answerability import Answerability
 from core.generate.grounding import unsupported
 from core.generate.worker import GenerationWorker
 from core.progress import Report, quiet
-from core.types import Document, FloatArray
+from core.types import Document
 
-_DEPTH = 10
 _WRITTEN = 24
 """Answerable questions that the generator is asked to answer in prose."""
-
-Figures = dict[str, float | int | None]
-
-
-@dataclass(frozen=True, eq=False)
-class Judged:
-    """One question with what was found for it."""
-
-    question: RagQuestion
-    evidence: Evidence
-    across: bool
-    seconds: float
-
-
-@dataclass(frozen=True, eq=False)
-class Refusals:
-    """Probabilities and decisions, each by a check that saw nothing of the question's document."""
-
-    probability: FloatArray
-    declined: np.ndarray
-    off_topic: np.ndarray
-    """(m,) bool; declined by the check fitted on all labelled questions."""
 
 
 def evaluate_rag(
@@ -85,27 +68,25 @@ def evaluate_rag(
     knowledge = Knowledge(english, multilingual, settings)
     fill(documents, knowledge)
     checks = load_checks(settings)
-    judged = [_judge(q, knowledge, progress, i, len(asked)) for i, q in enumerate(asked)]
-    stranger = [_judge(RagQuestion(t, "", False), knowledge, progress, i, len(strange)) for i, t in enumerate(strange)]
+    gatherer = Gatherer(knowledge)
+
+    def look_up(questions: Sequence[RagQuestion]) -> list[Judged]:
+        found = []
+        for done, question in enumerate(questions, start=1):
+            progress("questions", done, len(questions))
+            found.append(judge(question, gatherer))
+        return found
+
+    retrieved, strangers = look_up(asked), look_up([RagQuestion(text, "", False) for text in strange])
+    shipped = Shipped(checks, load_readers(settings))
+    judged, refusals = refuse(retrieved, strangers, gatherer, shipped, settings)
     figures = _retrieval(judged)
-    data = _labelled(judged)
-    refusals = _refusals(judged, data, stranger, checks, settings)
-    figures |= _refusal_figures(judged, refusals)
-    figures |= _shipped(judged, data, checks, settings)
+    figures |= {f"untrained_{name}": value for name, value in _spans(retrieved).items()}
+    figures |= refusal_figures(judged, refusals)
+    figures |= shipped_figures(retrieved, shipped, settings)
     answerer = Answerer(knowledge, checks, None, settings)
     figures |= _answers(judged, refusals, answerer, documents)
     return figures | asyncio.run(_prose(judged, refusals, knowledge, checks, settings, documents))
-
-
-def _judge(question: RagQuestion, knowledge: Knowledge, progress: Report, done: int, total: int) -> Judged:
-    from core.text import detect_language
-
-    progress("questions", done + 1, total)
-    started = time.perf_counter()
-    language = detect_language(question.question)
-    across = family(language) not in knowledge.languages
-    evidence = knowledge.evidence(question.question, language, k=_DEPTH, across=across)
-    return Judged(question, evidence, across, time.perf_counter() - started)
 
 
 def _retrieval(judged: Sequence[Judged]) -> Figures:
@@ -119,91 +100,21 @@ def _retrieval(judged: Sequence[Judged]) -> Figures:
             "recall@5": hit_rate_at_k(ranked, wanted, 5),
             "mrr@10": mrr_at_k(ranked, wanted, 10),
         }
+    return figures | _spans(judged)
+
+
+def _spans(judged: Sequence[Judged]) -> Figures:
+    """How often a passage that holds an evidence span comes first, or among the first five."""
     spanned = [j for j in judged if j.question.answerable and j.question.spans]
+    if not spanned:
+        return {}
     hits = [[_holds(p.text, j.question.spans) for p in j.evidence.passages] for j in spanned]
-    if spanned:
-        figures["span_recall@1"] = float(np.mean([any(h[:1]) for h in hits]))
-        figures["span_recall@5"] = float(np.mean([any(h[:5]) for h in hits]))
-    return figures
+    return {f"span_recall@{k}": float(np.mean([any(h[:k]) for h in hits])) for k in (1, 5)}
 
 
 def _holds(passage: str, spans: Sequence[str]) -> bool:
     plain = re.sub(r"\s+", "", passage).lower()
     return any(re.sub(r"\s+", "", span).lower() in plain for span in spans)
-
-
-def _labelled(judged: Sequence[Judged]) -> Labelled:
-    return Labelled(
-        np.array([features(j.evidence) for j in judged], np.float32).reshape(len(judged), -1),
-        np.array([j.question.answerable for j in judged], np.int64),
-        [(j.question.doc_ids or _top(j))[0] for j in judged],
-    )
-
-
-def _top(judged: Judged) -> tuple[str, ...]:
-    return tuple(p.document_id for p in judged.evidence.passages[:1]) or ("none",)
-
-
-def _refusals(
-    judged: Sequence[Judged],
-    data: Labelled,
-    strangers: Sequence[Judged],
-    checks: Mapping[str, Answerability],
-    settings: CustomerServiceSettings,
-) -> Refusals:
-    rate, shipped = settings.false_refusal, checks.get(_home(judged), checks["en"])
-    if len(np.unique(data.labels)) < 2:
-        probability = shipped.probability(data.rows)
-        declined, own = probability < shipped.threshold_for(rate), shipped
-    else:
-        also = sample_rows(sample_knowledge(settings))[_home(judged)]
-        probability, declined = np.zeros(len(data), np.float32), np.zeros(len(data), bool)
-        for train, test in split(data):
-            check = fit(data.take(train), also=also, false_refusal=rate)
-            probability[test] = check.probability(data.rows[test])
-            declined[test] = probability[test] < check.threshold
-        own = fit(data, also=also, false_refusal=rate)
-    refused = []
-    for j in strangers:
-        check = checks.get(ACROSS, own) if j.across else own
-        threshold = max(check.threshold_for(rate), SURE) if j.across else check.threshold
-        refused.append(not j.evidence.passages or check.probability(features(j.evidence)[None])[0] < threshold)
-    return Refusals(probability, declined, np.array(refused, bool))
-
-
-def _home(judged: Sequence[Judged]) -> str:
-    own = [j.evidence.language for j in judged if not j.across]
-    return ACROSS if len(own) * 2 < len(judged) else max(set(own), key=own.count)
-
-
-def _refusal_figures(judged: Sequence[Judged], refusals: Refusals) -> Figures:
-    labels = np.array([j.question.answerable for j in judged])
-    both = bool(labels.any() and not labels.all())
-    return {
-        "answerability_auroc": auroc(refusals.probability, labels) if both else None,
-        "refusal_recall": float(refusals.declined[~labels].mean()) if not labels.all() else None,
-        "off_topic_refusal": float(refusals.off_topic.mean()) if len(refusals.off_topic) else None,
-        "false_refusal": float(refusals.declined[labels].mean()),
-    }
-
-
-def _shipped(
-    judged: Sequence[Judged],
-    data: Labelled,
-    checks: Mapping[str, Answerability],
-    settings: CustomerServiceSettings,
-) -> Figures:
-    """The same by the shipped check, which saw none of these questions."""
-    labels = np.array([j.question.answerable for j in judged])
-    check = checks.get(_home(judged), checks["en"])
-    probability = check.probability(data.rows)
-    declined = probability < check.threshold_for(settings.false_refusal)
-    both = bool(labels.any() and not labels.all())
-    return {
-        "shipped_answerability_auroc": auroc(probability, labels) if both else None,
-        "shipped_refusal_recall": float(declined[~labels].mean()) if not labels.all() else None,
-        "shipped_false_refusal": float(declined[labels].mean()),
-    }
 
 
 def _answers(

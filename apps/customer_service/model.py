@@ -5,6 +5,7 @@ Composes encoders and indexes for this app. Knows passages, words and vectors; k
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,22 +14,21 @@ from dataclasses import replace
 import numpy as np
 
 from apps.customer_service.settings import CustomerServiceSettings
-from apps.customer_service.shelf import Held, Shelf, family
+from apps.customer_service.shelf import Held, Shelf, Survey, family
 from core.backends.base import Encoder
 from core.generate.evidence import Body, Evidence, Passage, Sentence
 from core.index.hybrid import LEXICAL, Block, Fusion, HybridIndex, Query
 from core.text import words
 from core.types import Chunk, FloatArray, IntArray
 
-__all__ = ["ENGLISH", "MULTILINGUAL", "Held", "Knowledge", "encoded_text", "family", "tokens"]
+__all__ = ["ENGLISH", "MULTILINGUAL", "Held", "Knowledge", "Survey", "encoded_text", "family", "tokens"]
 
 ENGLISH, MULTILINGUAL = "english", "multilingual"
 """Names of the two dense retrievers."""
 
 _CANDIDATES = 100
 """Of each retriever, before fusion."""
-_READ = 4
-"""Passages whose sentences are compared with the question."""
+READ = 4  # passages whose sentences are compared with the question
 _NAMED = 0.8
 """Coverage from which on a title counts as named."""
 _CACHED = 4096
@@ -130,16 +130,19 @@ class Knowledge:
 
         :param across: search the passages of all other languages, by meaning first, instead of those of this one.
         """
-        return self._search(self._shelf, question, language, k or self.settings.passages, across)
+        return self._search(self._shelf, question, language, across)[0][: k or self.settings.passages]
 
-    def _search(self, shelf: Shelf, question: str, language: str, k: int, across: bool) -> list[Passage]:
+    def _search(
+        self, shelf: Shelf, question: str, language: str, across: bool
+    ) -> tuple[list[Passage], FloatArray | None]:
+        """All candidates, best first, and the question's vector."""
         home = family(language)
         if across and self.multilingual is None:
-            return []
+            return [], None
         name, encoder = self._retriever(language, across)
         allowed = self._allowed(shelf, home, across)
         if allowed is not None and not len(allowed):
-            return []
+            return [], None
         terms = words(question, language, stem=True)
         vector = encoder.encode([question])[0]
         fusion = Fusion({LEXICAL: 1.0, name: 1.0}, depth=_CANDIDATES)
@@ -157,21 +160,28 @@ class Knowledge:
             score = self._score(lexical, dense, title, home, across=across)
             found.append(_passage(held, lexical, dense, title, score))
         found.sort(key=lambda p: (-p.score, p.id))
-        return found[:k]
+        return found, vector
 
     def evidence(self, question: str, language: str, *, k: int | None = None, across: bool = False) -> Evidence:
         """Passages and the sentences of the best, compared with the question, for judging and quoting."""
+        return self.survey(question, language, k=k, across=across).evidence
+
+    def survey(self, question: str, language: str, *, k: int | None = None, across: bool = False) -> Survey:
+        """The evidence with all candidates beside it, for a reader to look further down."""
         shelf = self._shelf
-        passages = self._search(shelf, question, language, max(k or 0, self.settings.passages), across)
-        name, encoder = self._retriever(language, across)
-        read = passages[:_READ]
-        found = self._compared(question, read, encoder, name)
+        candidates, vector = self._search(shelf, question, language, across)
+        passages = candidates[: max(k or 0, self.settings.passages)]
+        found = [
+            Sentence(p, start, end, float(similarity))
+            for p, row in zip(passages, self.similar(vector, passages[:READ], language, across=across), strict=False)
+            for (start, end), similarity in zip(p.spans, row, strict=True)
+        ]
         coverage = shelf.titles.coverage(words(question, language, stem=True))
         rows = np.flatnonzero(coverage >= _NAMED)[:8].tolist()
         keys = [shelf.titles.keys[row] for row in rows] or [p.document_id for p in passages[:1]]
         named_rows = rows or [shelf.titles.rows[p.document_id] for p in passages[:1]]
         named_terms = frozenset().union(*(shelf.titles.terms[row] for row in named_rows)) if named_rows else frozenset()
-        return Evidence(
+        evidence = Evidence(
             question,
             family(language),
             passages,
@@ -181,10 +191,51 @@ class Knowledge:
             len(rows),
             named_terms,
         )
+        return Survey(evidence, candidates, vector, shelf, coverage)
+
+    def similar(
+        self, vector: FloatArray | None, read: Sequence[Passage], language: str, *, across: bool = False
+    ) -> list[FloatArray]:
+        """For each passage, (sentences,) float32 cosines to the question's vector; vectors of sentences are kept."""
+        if not read or vector is None:
+            return []
+        name, encoder = self._retriever(language, across)
+        key = {p.id: p.id * 2 + (name == MULTILINGUAL) for p in read}
+        with self._caching:
+            cached = {p.id: self._sentences[key[p.id]] for p in read if key[p.id] in self._sentences}
+        missing = [p for p in read if p.id not in cached]
+        texts = [p.text[start:end] for p in missing for start, end in p.spans]
+        rows = encoder.encode(texts) if texts else np.zeros((0, len(vector)), np.float32)
+        at = 0
+        for p in missing:
+            cached[p.id] = rows[at : at + len(p.spans)]
+            at += len(p.spans)
+        with self._caching:
+            for p in read:
+                self._sentences[key[p.id]] = cached[p.id]
+                self._sentences.move_to_end(key[p.id])
+            while len(self._sentences) > _CACHED:
+                self._sentences.popitem(last=False)
+        return [cached[p.id] @ vector for p in read]
+
+    def changed(self, removed: Sequence[int], held: Sequence[Held], vectors: Sequence[Block]) -> Knowledge:
+        """A knowledge of its own with these passages taken out and put in; this one stays as it is.
+
+        :param held: under ids that no passage ever had, so that what is kept of sentences fits both.
+        """
+        other = copy.copy(self)
+        other._writing, other._bodies = threading.Lock(), OrderedDict()
+        other.update(removed, held, vectors)
+        return other
 
     def held(self, id_: int) -> Held | None:
         """A passage by its id."""
         return self._shelf.passages.get(id_)
+
+    def of_document(self, document_id: str) -> list[Held]:
+        """The passages of a document; empty where there is no such document."""
+        shelf = self._shelf
+        return [shelf.passages[id_] for id_ in shelf.by_document.get(document_id, ())]
 
     def _retriever(self, language: str, across: bool) -> tuple[str, Encoder]:
         if across and self.multilingual is not None:
@@ -204,31 +255,6 @@ class Knowledge:
             return None
         chosen = [ids for name, ids in shelf.families.items() if (name != home) == across]
         return np.sort(np.concatenate(chosen)) if chosen else np.empty(0, np.int64)
-
-    def _compared(self, question: str, read: Sequence[Passage], encoder: Encoder, name: str) -> list[Sentence]:
-        if not read:
-            return []
-        key = {p.id: p.id * 2 + (name == MULTILINGUAL) for p in read}
-        with self._caching:
-            cached = {p.id: self._sentences[key[p.id]] for p in read if key[p.id] in self._sentences}
-        missing = [p for p in read if p.id not in cached]
-        texts = [p.text[start:end] for p in missing for start, end in p.spans]
-        rows = encoder.encode([question, *texts])
-        at = 1
-        for p in missing:
-            cached[p.id] = rows[at : at + len(p.spans)]
-            at += len(p.spans)
-        with self._caching:
-            for p in read:
-                self._sentences[key[p.id]] = cached[p.id]
-                self._sentences.move_to_end(key[p.id])
-            while len(self._sentences) > _CACHED:
-                self._sentences.popitem(last=False)
-        return [
-            Sentence(p, start, end, float(similarity))
-            for p in read
-            for (start, end), similarity in zip(p.spans, cached[p.id] @ rows[0], strict=True)
-        ]
 
     def _body(self, shelf: Shelf, document_id: str) -> Body:
         ids = shelf.by_document[document_id]

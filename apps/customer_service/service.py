@@ -13,6 +13,7 @@ from pathlib import Path
 
 from apps.customer_service.answer import Answerer
 from apps.customer_service.caretaker import Caretaker
+from apps.customer_service.checks import load_checks, load_readers
 from apps.customer_service.intake import free_id
 from apps.customer_service.library import Library
 from apps.customer_service.model import Knowledge
@@ -34,14 +35,11 @@ from core.backends.base import Encoder, Generator
 from core.encode import BatchingEncoder
 from core.errors import InputError, ModelNotPrepared, NotFound, SuiteError, Unavailable
 from core.generate.answerability import Answerability
+from core.generate.reader import Reader
 from core.generate.worker import GenerationWorker
-from core.models.artifacts import ArtifactStore
 from core.progress import Report, quiet
 from core.text import parse_lenient, parse_text, redact
 from core.types import FloatArray
-
-CHECK = "answerability"
-"""Published name of the checks; one folder in it for each language family."""
 
 _HISTORY = 20
 """Messages of a kept conversation that are looked at."""
@@ -60,6 +58,7 @@ class Service:
         knowledge: Knowledge,
         checks: Mapping[str, Answerability],
         generator: Generator | None,
+        readers: Mapping[str, Reader] | None = None,
     ) -> None:
         self.settings, self.store, self.knowledge = settings, store, knowledge
         self._encoders = encoders
@@ -68,7 +67,7 @@ class Service:
         self.worker = None
         if generator is not None:
             self.worker = GenerationWorker(generator, queue_size=settings.generation_queue_size).start()
-        self.answerer = Answerer(knowledge, checks, self.worker, settings)
+        self.answerer = Answerer(knowledge, checks, self.worker, settings, readers)
         self._caretaker = Caretaker(self.library, settings.retention_days)
         self._caretaker.start()
 
@@ -252,8 +251,8 @@ def build_service(
 ) -> Service:
     """Open the real parts: database, encoders, checks, generator, index.
 
-    :param backend: replaces encoders, checks and generator: an object with `english`, `multilingual`, `checks` and
-        `generator`.
+    :param backend: replaces encoders, checks, readers and generator: an object with `english`, `multilingual`,
+        `checks`, `generator` and, if it has any, `readers`.
     :param store: an open `Store`; None opens the database of the settings.
     :raises ModelNotPrepared: if a model was never exported.
     """
@@ -263,6 +262,7 @@ def build_service(
     if backend is None:
         english, multilingual = load_encoder(settings), load_encoder(settings, settings.multilingual_encoder)
     checks = getattr(backend, "checks", None) or load_checks(settings)
+    readers = getattr(backend, "readers", None) if backend is not None else load_readers(settings)
     generator = getattr(backend, "generator", None) if backend is not None else _generator(settings)
     wrapped = {
         e.name: BatchingEncoder(e, queue_size=settings.queue_size) for e in (english, multilingual) if e is not None
@@ -272,24 +272,12 @@ def build_service(
     )
     opened = store if isinstance(store, Store) else Store.open(settings.url)
     try:
-        return Service(settings, opened, wrapped, knowledge, checks, generator)
+        return Service(settings, opened, wrapped, knowledge, checks, generator, readers)
     except BaseException:
         for encoder in wrapped.values():
             encoder.close()
         opened.close()
         raise
-
-
-def load_checks(settings: CustomerServiceSettings) -> dict[str, Answerability]:
-    """The published answerability checks by name.
-
-    :raises ModelNotPrepared: if they were never fitted.
-    """
-    folder = ArtifactStore(settings.models_folder).resolve(CHECK).folder
-    found = {part.stem: Answerability.load(folder, part.stem) for part in sorted(folder.glob("*.safetensors"))}
-    if "en" not in found:
-        raise ModelNotPrepared(f"{folder} holds no check. Run `triptych models prepare`.")
-    return found
 
 
 def _generator(settings: CustomerServiceSettings) -> Generator | None:

@@ -5,15 +5,16 @@ Knows ids, titles and families of languages; searches nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from core.generate.evidence import Evidence, Passage
 from core.index.hybrid import HybridIndex
 from core.index.titles import TitleIndex
 from core.text import words
-from core.types import Chunk, IntArray
+from core.types import Chunk, FloatArray, IntArray
 
 
 def family(language: str) -> str:
@@ -61,3 +62,17 @@ class Shelf:
 
         titles = TitleIndex((key, list(title(key, ids[0]))) for key, ids in by_document.items())
         return cls(index, passages, by_document, {n: np.array(ids, np.int64) for n, ids in families.items()}, titles)
+
+
+@dataclass(frozen=True, eq=False)
+class Survey:
+    """What a question found in one state of the passages."""
+
+    evidence: Evidence
+    candidates: Sequence[Passage]
+    """All that the retrievers proposed, best first."""
+    vector: FloatArray | None
+    """Of the question; None where nothing was searched."""
+    shelf: Shelf
+    coverage: FloatArray
+    """(documents,) of `shelf.titles`."""

@@ -1,13 +1,14 @@
-"""Fits the shipped answerability checks on the labelled samples and publishes them.
+"""Fits the shipped answerability checks on the samples, or a company's own on its questions, and publishes them.
 
-One check for English questions, one for Chinese, one for passages in another language than the question's.
+One check for English questions, one for Chinese, one for passages in another language than the question's. A company's
+own check may stand beside a reader; the shipped ones do not.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,15 +16,19 @@ from typing import Any
 import numpy as np
 
 from apps.customer_service.answer import ACROSS
-from apps.customer_service.data import OUT_OF_SCOPE, read_labelled, read_questions
+from apps.customer_service.checks import CHECK, load_checks, load_readers, save_checks
+from apps.customer_service.data import OUT_OF_SCOPE, RagQuestion, read_labelled, read_questions
 from apps.customer_service.model import Knowledge, family
 from apps.customer_service.passages import fill
-from apps.customer_service.service import CHECK, build_service, load_checks
+from apps.customer_service.reading import Gatherer
+from apps.customer_service.service import build_service
 from apps.customer_service.settings import CustomerServiceSettings
+from apps.customer_service.train_reader import Folds, enough, items_of, near_items
 from core.backends import load_encoder
 from core.errors import InputError, ModelError
 from core.generate.answerability import Answerability, Labelled, fit
 from core.generate.features import FEATURES, features
+from core.generate.reader import Reader
 from core.models.artifacts import Artifact, ArtifactStore
 from core.progress import Report, quiet
 from core.text import detect_language, parse_lenient
@@ -109,13 +114,17 @@ def sample_rows(knowledges: dict[str, Knowledge], *, split: str | None = None) -
                 name = ACROSS if i % 2 else family(q.language)
                 evidence = knowledges[other].evidence(q.text, q.language, across=name == ACROSS)
                 rows[name].append((features(evidence), 0, q.group))
-    for language, file in (("en", "intents.csv"), ("zh", "intents_zh.csv")):
-        if split != "test":
-            for row in read_labelled(SAMPLES / file).rows:
-                if row.label == OUT_OF_SCOPE:
-                    evidence = knowledges["documents"].evidence(row.text, language)
-                    rows[language].append((features(evidence), 0, f"off-topic/{row.text}"))
+    for language in ("en", "zh") if split != "test" else ():
+        for text in off_topic_texts(language):
+            evidence = knowledges["documents"].evidence(text, language)
+            rows[language].append((features(evidence), 0, f"off-topic/{text}"))
     return {name: _labelled(found) for name, found in rows.items()}
+
+
+def off_topic_texts(language: str) -> list[str]:
+    """Messages of the samples that no company's documents answer; none in other languages than theirs."""
+    file = {"en": "intents.csv", "zh": "intents_zh.csv"}.get(language)
+    return [row.text for row in read_labelled(SAMPLES / file).rows if row.label == OUT_OF_SCOPE] if file else []
 
 
 def sample_knowledge(settings: CustomerServiceSettings) -> dict[str, Knowledge]:
@@ -149,7 +158,7 @@ def prepare_checks(settings: CustomerServiceSettings, *, force: bool = False, pr
     progress("answerability", 1, 3)
     checks = fit_checks(data, settings)
     progress("answerability", 2, 3)
-    published = _publish(checks, store, origin)
+    published = _publish(checks, {}, store, origin)
     progress("answerability", 3, 3)
     return published
 
@@ -157,55 +166,76 @@ def prepare_checks(settings: CustomerServiceSettings, *, force: bool = False, pr
 def train_answerability(questions: Path, settings: CustomerServiceSettings) -> dict[str, float | int | str]:
     """Fit the check on the company's own labelled questions, asked of the documents that were ingested, and publish it.
 
-    The samples help to fit; calibration and threshold come from the company's questions alone. Checks of languages
-    that the file does not have stay as they are.
+    Where enough of them have `spans`, a reader that orders the passages is trained too, and published with the check if
+    it finds more on documents it has not seen. Without one the samples help to fit. Calibration and threshold come
+    from the company's questions alone. Languages that the file does not have stay as they are.
 
-    :param questions: JSONL with `question,answerable,doc_ids`, as for `evaluate rag`.
+    :param questions: JSONL with `question,answerable,doc_ids` and, for a reader, `spans`, as for `evaluate rag`.
     :raises InputError: if a language has fewer than 20 answerable or unanswerable questions, or nothing is ingested.
     """
-    asked = read_questions(questions).rows
-    current = load_checks(settings)
+    asked: dict[str, list[RagQuestion]] = {}
+    for question in read_questions(questions).rows:
+        asked.setdefault(family(detect_language(question.question)), []).append(question)
+    for name, mine in asked.items():
+        able = sum(q.answerable for q in mine)
+        if min(able, len(mine) - able) < _FEWEST:
+            raise InputError(
+                f"{questions.name} has {able} answerable and {len(mine) - able} unanswerable questions in {name!r}; "
+                f"label at least {_FEWEST} of each."
+            )
+    checks, readers = load_checks(settings), load_readers(settings)
     service = build_service(settings.model_copy(update={"generator": "none"}))
     try:
         if not len(service.knowledge):
             raise InputError("No documents are ingested. Run `triptych customer-service ingest` first.")
-        rows: dict[str, list[tuple[Any, int, str]]] = {}
-        for q in asked:
-            evidence = service.knowledge.evidence(q.question, detect_language(q.question))
-            group = (q.doc_ids or tuple(p.document_id for p in evidence.passages[:1]) or ("none",))[0]
-            rows.setdefault(evidence.language, []).append((features(evidence), int(q.answerable), group))
+        report: dict[str, float | int | str] = {}
+        for name, mine in asked.items():
+            check, reader, told = _fit_own(name, mine, service.knowledge, settings)
+            checks[name] = check
+            readers.pop(name, None)
+            if reader is not None:
+                readers[name] = reader
+            at = next((p for p in reversed(check.curve) if p.false_refusal <= settings.false_refusal), check.curve[0])
+            report |= {
+                f"{name}_questions": len(mine),
+                **{f"{name}_{key}": value for key, value in told.items()},
+                f"{name}_false_refusal": at.false_refusal,
+                f"{name}_caught": at.caught,
+                f"{name}_threshold": check.threshold_for(settings.false_refusal),
+            }
     finally:
         service.close()
-    samples = sample_rows(sample_knowledge(settings))
-    report: dict[str, float | int | str] = {}
-    for name, found in rows.items():
-        data = _labelled(found)
-        counts = np.bincount(data.labels, minlength=2)
-        if counts.min() < _FEWEST:
-            raise InputError(
-                f"{questions.name} has {counts[1]} answerable and {counts[0]} unanswerable questions in {name!r}; "
-                f"label at least {_FEWEST} of each."
-            )
-        check = fit(data, also=samples.get(name), false_refusal=settings.false_refusal)
-        at = next((p for p in reversed(check.curve) if p.false_refusal <= settings.false_refusal), check.curve[0])
-        current[name] = check
-        report |= {
-            f"{name}_questions": len(data),
-            f"{name}_false_refusal": at.false_refusal,
-            f"{name}_caught": at.caught,
-            f"{name}_threshold": check.threshold_for(settings.false_refusal),
-        }
     origin = {**_origin(settings), "questions": hashlib.sha256(questions.read_bytes()).hexdigest()}
-    published = _publish(current, ArtifactStore(settings.models_folder), origin)
+    published = _publish(checks, readers, ArtifactStore(settings.models_folder), origin)
     return report | {"version": published.version}
 
 
-def _publish(checks: dict[str, Answerability], store: ArtifactStore, origin: dict[str, Any]) -> Artifact:
-    def build(folder: Path) -> None:
-        for name, check in checks.items():
-            check.save(folder, name)
+def _fit_own(
+    name: str, questions: Sequence[RagQuestion], knowledge: Knowledge, settings: CustomerServiceSettings
+) -> tuple[Answerability, Reader | None, dict[str, float]]:
+    """The check of one language, the reader if it helps, and how often each order has a proving passage first."""
+    gatherer, told = Gatherer(knowledge), {}
+    gathered = [gatherer.gather(q.question, detect_language(q.question)) for q in questions]
+    items = items_of(questions, gathered, knowledge)
+    if enough(items):
+        strangers = [gatherer.gather(text, name) for text in off_topic_texts(name)]
+        folds = Folds([*items, *near_items(questions, gatherer)], strangers)
+        told["first_read"], told["first_retrieved"] = folds.gain()
+        if folds.helps():
+            return folds.check(false_refusal=settings.false_refusal), folds.reader(), told
+    rows: list[tuple[Any, int, str]] = []
+    for q in questions:
+        evidence = knowledge.evidence(q.question, detect_language(q.question))
+        group = (q.doc_ids or tuple(p.document_id for p in evidence.passages[:1]) or ("none",))[0]
+        rows.append((features(evidence), int(q.answerable), group))
+    also = sample_rows(sample_knowledge(settings)).get(name)
+    return fit(_labelled(rows), also=also, false_refusal=settings.false_refusal), None, told
 
-    return store.publish(CHECK, build, kind="check", source=origin)
+
+def _publish(
+    checks: Mapping[str, Answerability], readers: Mapping[str, Reader], store: ArtifactStore, origin: dict[str, Any]
+) -> Artifact:
+    return store.publish(CHECK, lambda folder: save_checks(folder, checks, readers), kind="check", source=origin)
 
 
 def _origin(settings: CustomerServiceSettings) -> dict[str, Any]:

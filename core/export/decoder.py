@@ -133,12 +133,19 @@ def _convert(gguf: Path, folder: Path, digest: str) -> None:
         shutil.copytree(scratch, folder, copy_function=shutil.move)
 
 
+def _no_bars() -> None:
+    """Keep transformers' progress bars out of ours."""
+    from transformers.utils import logging
+
+    quiet: Any = logging  # untyped
+    quiet.disable_progress_bar()
+
+
 def _read_gguf(gguf: Path) -> tuple[Any, Any]:
     import torch
     import transformers
 
-    quiet: Any = transformers.utils.logging
-    quiet.disable_progress_bar()
+    _no_bars()
     model: Any = transformers.AutoModelForCausalLM.from_pretrained(
         gguf.parent,
         gguf_file=gguf.name,
@@ -196,6 +203,7 @@ def decoder_parity(
     from core.backends.hf import TransformersGenerator
     from core.types import Message
 
+    _no_bars()
     reference = TransformersGenerator(hf_folder, name="source", threads=threads)
     exported = GenaiGenerator(genai_folder, name="export", provider=provider, threads=threads)
     first = equal = common = 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from safetensors.numpy import load_file, save_file
 
 from core.errors import ArtifactDamaged, InputError
 from core.generate.features import FEATURES
+from core.generate.reader import JUDGED
 from core.heads.forest import Forest
 from core.types import FloatArray, IntArray
 
@@ -48,6 +49,8 @@ class Answerability:
     threshold: float
     """Calibrated probability under which a question is declined."""
     curve: tuple[CurvePoint, ...] = ()
+    names: tuple[str, ...] = FEATURES
+    """Of the features: those of the evidence alone, or `reader.JUDGED` where a reader stands beside the check."""
 
     def probability(self, rows: FloatArray) -> FloatArray:
         """(n,) float32 calibrated probability that the passages answer the question, for (n, f) feature rows."""
@@ -64,7 +67,7 @@ class Answerability:
         arrays = {"mean": self.mean, "scale": self.scale, "weights": self.weights}
         save_file(arrays | {f"forest.{k}": v for k, v in self.forest.tensors().items()}, folder / f"{name}.safetensors")
         facts = {
-            "features": list(FEATURES),
+            "features": list(self.names),
             "bias": self.bias,
             "calibration": list(self.calibration),
             "threshold": self.threshold,
@@ -80,7 +83,8 @@ class Answerability:
         """
         tensors = load_file(folder / f"{name}.safetensors")
         facts = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-        if tuple(facts["features"]) != FEATURES:
+        names = tuple(facts["features"])
+        if names not in (FEATURES, JUDGED):
             raise ArtifactDamaged(f"{folder} was fitted on other features. Run `triptych models prepare`.")
         forest = Forest.from_tensors({k.removeprefix("forest."): v for k, v in tensors.items() if "." in k})
         return cls(
@@ -92,6 +96,7 @@ class Answerability:
             (facts["calibration"][0], facts["calibration"][1]),
             facts["threshold"],
             tuple(CurvePoint(**point) for point in facts["curve"]),
+            names,
         )
 
 
@@ -115,13 +120,21 @@ class Labelled:
         return Labelled(self.rows[places], self.labels[places], [self.groups[int(i)] for i in places])
 
 
-def fit(data: Labelled, *, also: Labelled | None = None, false_refusal: float = 0.05, seed: int = 0) -> Answerability:
+def fit(
+    data: Labelled,
+    *,
+    also: Labelled | None = None,
+    false_refusal: float = 0.05,
+    seed: int = 0,
+    names: tuple[str, ...] = FEATURES,
+) -> Answerability:
     """Fit the check, its calibration and its threshold.
 
     Calibration and threshold come from out-of-fold scores: whole groups are held out together.
 
-    :param also: rows of other collections that help to fit; calibration and threshold do not see them.
+    :param also: rows that help to fit, of other collections or made up; calibration and threshold do not see them.
     :param false_refusal: share of answerable questions the threshold may decline.
+    :param names: of the features.
     :raises InputError: if one class is missing.
     """
     if len(np.unique(data.labels)) != 2:
@@ -131,14 +144,16 @@ def fit(data: Labelled, *, also: Labelled | None = None, false_refusal: float = 
     calibrated = _sigmoid(calibration[0] * _logit(held_out) + calibration[1])
     curve = refusal_curve(calibrated, data.labels)
     threshold = threshold_at(calibrated, data.labels, false_refusal)
-    return _fit(data, also, seed, calibration, threshold, curve)
+    return replace(_fit(data, also, seed, calibration, threshold, curve), names=names)
 
 
 def out_of_fold(data: Labelled, *, also: Labelled | None = None, folds: int = 5, seed: int = 0) -> FloatArray:
-    """(n,) float32 uncalibrated scores of each row by a model that saw no row of its group."""
+    """(n,) float32 uncalibrated scores of each row by a model that saw no row of its group, nor of `also`."""
     scores = np.zeros(len(data), np.float32)
     for train, test in split(data, folds=folds, seed=seed):
-        scores[test] = _averaged(_fit(data.take(train), also, seed, (1.0, 0.0), 0.5, ()), data.rows[test])
+        hidden = {data.groups[int(i)] for i in test}
+        other = also.take(np.array([group not in hidden for group in also.groups], bool)) if also is not None else None
+        scores[test] = _averaged(_fit(data.take(train), other, seed, (1.0, 0.0), 0.5, ()), data.rows[test])
     return scores
 
 

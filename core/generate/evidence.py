@@ -110,6 +110,8 @@ class Evidence:
     """Documents whose title the question names."""
     named_terms: frozenset[str] = field(default_factory=frozenset)
     """Words of those titles: they tell which document is meant, not what is asked."""
+    judged: FloatArray | None = None
+    """Numbers for the answerability check, where a reader made them; None computes them from what is here."""
 
     @cached_property
     def terms(self) -> list[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +16,9 @@ from core.errors import InputError
 from core.evaluate.calibration import softmax
 from core.evaluate.labels import BoolArray
 from core.heads.bayes import fit_bayes
-from core.heads.examples import Examples, HeldOut, hold_out
+from core.heads.examples import Examples, HeldOut, Part, judge, split
 from core.heads.linear import LinearHead
+from core.heads.matches import Matches
 from core.heads.mixture import Mixture
 from core.heads.neighbours import Neighbours
 from core.heads.scope import ScopeGate, signs
@@ -71,21 +72,27 @@ def fit_linear(rows: FloatArray, classes: IntArray, labels: Sequence[str], stren
 
 
 def fit_parts(examples: Examples, kept: IntArray | None = None) -> Mixture:
-    """A linear head, neighbours and word odds from all examples; equal pool weights.
+    """A linear head, neighbours, word odds and, where there are readings, matches; equal pool weights.
 
     :param kept: indices of the examples to keep as neighbours; None keeps all.
     """
     near = examples if kept is None else examples.take(kept)
+    k = len(examples.labels)
+    matches = Matches.of(near.readings, near.classes, k) if near.readings is not None else None
     return Mixture(
         linear=fit_linear(examples.rows, examples.classes, examples.labels),
-        neighbours=Neighbours(near.rows, near.classes, len(examples.labels)),
-        bayes=fit_bayes(examples.tokens, examples.classes, len(examples.labels)),
-        weights=np.ones(3, dtype=np.float32),
+        neighbours=Neighbours(near.rows, near.classes, k),
+        bayes=fit_bayes(examples.tokens, examples.classes, k),
+        weights=np.ones(3 if matches is None else 4, dtype=np.float32),
+        matches=matches,
     )
 
 
-def fit_mixture(examples: Examples, *, false_rejections: float = 0.005) -> Fitted:
+def fit_mixture(examples: Examples, *, false_rejections: float = 0.005, parts: Sequence[Part] | None = None) -> Fitted:
     """Fit on all examples; pool weights, gate and threshold come from rows held out of a sample of them.
+
+    :param parts: what to hold out, and what to fit on then, where folds of the examples would not do: rows of an
+        encoder that was tuned on these very examples look better than rows it has not seen. None takes four folds.
 
     With out-of-scope examples the threshold has the greatest mean of in-scope accuracy (rejections are errors) and
     out-of-scope recall. Without them classes are hidden in turn to play strangers, and the threshold rejects at most
@@ -100,18 +107,17 @@ def fit_mixture(examples: Examples, *, false_rejections: float = 0.005) -> Fitte
             f"A classifier needs at least two labels with two examples each, better ten; found {len(enough)}."
         )
     sample = examples.sample()
-    anchors = np.arange(len(examples.anchors)) if examples.anchors is not None else None
-    drawn = examples.take(sample)
-    drawn = Examples(drawn.rows, drawn.tokens, drawn.classes, drawn.labels, drawn.stranger, anchors)
-    held = hold_out(drawn, fit_parts, _FOLDS)
+    if parts is None:
+        anchors = np.arange(len(examples.anchors)) if examples.anchors is not None else None
+        parts = list(split(replace(examples.take(sample), anchors=anchors), _FOLDS))
+    held = judge(parts, fit_parts)
     weights = fit_pool(held, examples.stranger)
     gate, figures = fit_gate(held, weights, examples, false_rejections)
-    parts = fit_parts(examples, sample)
-    return Fitted(Mixture(parts.linear, parts.neighbours, parts.bayes, weights), gate, figures)
+    return Fitted(replace(fit_parts(examples, examples.kept()), weights=weights), gate, figures)
 
 
 def fit_pool(held: HeldOut, stranger: int | None) -> FloatArray:
-    """(3,) float32 >= 0: pool weights with the least negative log-likelihood on held-out in-scope rows.
+    """(3,) or (4,) float32 >= 0: pool weights with the least negative log-likelihood on held-out in-scope rows.
 
     Their common scale is the temperature, so the pooled probabilities are calibrated.
     """
@@ -126,11 +132,12 @@ def fit_pool(held: HeldOut, stranger: int | None) -> FloatArray:
     def loss(w: Doubles) -> tuple[float, Doubles]:
         p = softmax(np.tensordot(w, z, axes=1)).astype(np.float64)
         gradient = np.array([(p * part).sum(axis=1).mean() - part[pick, y].mean() for part in z])
-        pull = _PULL * np.array([0.0, 1.0, 1.0])
+        pull = np.array([0.0, *[_PULL] * (len(z) - 1)])
         value = -np.log(np.maximum(p[pick, y], 1e-12)).mean() + float(pull @ w)
         return value, np.asarray(gradient + pull, dtype=np.float64)
 
-    found = minimize(loss, np.array([2.0, 0.2, 0.2]), jac=True, bounds=[(0.05, 50.0), (0, 50.0), (0, 50.0)])
+    start, more = [2.0, *[0.2] * (len(z) - 1)], [(0, 50.0)] * (len(z) - 1)
+    found = minimize(loss, np.array(start), jac=True, bounds=[(0.05, 50.0), *more])
     return np.asarray(found.x / spread, dtype=np.float32)
 
 

@@ -65,7 +65,7 @@ class Forest:
         for i, tree in enumerate(trees):
             n = tree.node_count
             feature[i, :n] = np.where(tree.children_left < 0, -1, tree.feature)
-            threshold[i, :n] = _down(tree.threshold)
+            threshold[i, :n] = rounded_down(tree.threshold)
             left[i, :n], right[i, :n] = tree.children_left, tree.children_right
             weights = tree.value[:, 0, :]
             value[i, :n] = weights[:, 1] / weights.sum(axis=1)
@@ -99,7 +99,7 @@ class Forest:
         return cls(*(tensors[name] for name in ("feature", "threshold", "left", "right", "value")))
 
 
-def _down(values: npt.NDArray[np.float64]) -> FloatArray:
+def rounded_down(values: npt.NDArray[np.float64]) -> FloatArray:
     """The next float32 at or below each value: a float32 is at most the one just where it is at most the other."""
     near = values.astype(np.float32)
     below: FloatArray = np.where(near > values, np.nextafter(near, np.float32(-np.inf)), near).astype(np.float32)

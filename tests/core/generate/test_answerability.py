@@ -148,3 +148,13 @@ def test_rows_are_taken_by_place_or_by_mask() -> None:
     by_mask, by_place = data.take(mask), data.take(np.flatnonzero(mask))
     assert by_mask.groups == by_place.groups and len(by_mask) == 5
     np.testing.assert_array_equal(by_mask.rows, by_place.rows)
+
+
+def test_made_up_rows_of_a_held_out_group_do_not_help_to_judge_it() -> None:
+    rows_, labels = rows(60, 3)
+    data = Labelled(rows_, labels, [f"d{i // 6}" for i in range(60)])
+    _, test = split(data)[0]
+    hidden = {data.groups[int(i)] for i in test}
+    twins = data.take(np.array([group in hidden for group in data.groups]))
+    made = Labelled(twins.rows, 1 - twins.labels, twins.groups)
+    assert np.array_equal(out_of_fold(data, also=made)[test], out_of_fold(data)[test])
