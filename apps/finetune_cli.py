@@ -18,9 +18,9 @@ from apps.finetune_report import say_data, say_result
 from core.console import put_json, put_table
 
 if TYPE_CHECKING:
-    from core.finetune.learn import More, Request
-    from core.finetune.recipe import Recipe
-    from core.finetune.rows import Data
+    from core.finetune.flow.learn import More, Request
+    from core.finetune.flow.recipe import Recipe
+    from core.finetune.flow.rows import Data
     from core.settings import CoreSettings
 
 app = typer.Typer(no_args_is_help=True)
@@ -123,10 +123,10 @@ def _verb(task: str, *, labelled: bool = False) -> Callable[..., None]:
         _calm_threads()
         from apps.house import load_settings
         from core.finetune.data import Policy, parse_heads
-        from core.finetune.learn import Request
-        from core.finetune.recipe import make_options, parse_overrides, read_recipe
-        from core.finetune.rows import DataRequest
-        from core.finetune.tasks import Reading, find_task
+        from core.finetune.flow.learn import Request
+        from core.finetune.flow.recipe import make_options, parse_overrides, read_recipe
+        from core.finetune.flow.rows import DataRequest
+        from core.finetune.flow.tasks import Reading, find_task
 
         columns = dict(_column(word) for word in column or ())
         reading = Reading(columns, parse_heads(head or ()), pairs or "pair" in columns, strict)
@@ -152,7 +152,7 @@ def _forget(function: Any, *names: str) -> None:
 @app.command()
 def recipes(as_json: AsJson = False) -> None:
     """The shipped recipes, for `--config`."""
-    from core.finetune.recipe import read_recipe, shipped
+    from core.finetune.flow.recipe import read_recipe, shipped
 
     rows = [
         {"name": name, "task": recipe.task, "about": recipe.about, "file": str(recipe.path)}
@@ -165,8 +165,8 @@ def recipes(as_json: AsJson = False) -> None:
 
 
 def _go(call: Call) -> None:
-    from core.finetune.learn import learn
-    from core.finetune.rows import load_data
+    from core.finetune.flow.learn import learn
+    from core.finetune.flow.rows import load_data
     from core.finetune.runs import Run
     from core.models.artifacts import ArtifactStore
     from core.progress import Bar
@@ -194,7 +194,7 @@ def _go(call: Call) -> None:
         )
     published = None
     if call.publish:
-        from core.finetune.publish import publish
+        from core.finetune.flow.publish import publish
 
         store = ArtifactStore(call.settings.models_folder)
         published = publish(
@@ -212,7 +212,7 @@ def _run_name(request: Request, data: Data, search: int) -> str:
 
 
 def _dry_run(call: Call, data: Data, cache: Path) -> None:
-    from core.finetune.dryrun import estimate
+    from core.finetune.flow.dryrun import estimate
 
     found = estimate(call.request, data, cache=cache)
     if not call.as_json:
@@ -223,8 +223,8 @@ def _dry_run(call: Call, data: Data, cache: Path) -> None:
 def _search(call: Call, data: Data, folder: Path, cache: Path, bar: Any) -> tuple[Request, dict[str, Any]]:
     from dataclasses import replace
 
-    from core.finetune.recipe import make_options
-    from core.finetune.search import search
+    from core.finetune.flow.recipe import make_options
+    from core.finetune.flow.search import search
 
     space = call.recipe.search if call.recipe else {}
     found = search(

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from core.console import hint, put_json, put_table, say, size
 
 if TYPE_CHECKING:
-    from core.finetune.learn import Learned
-    from core.finetune.publish import Published
-    from core.finetune.rows import Data
+    from core.finetune.flow.learn import Learned
+    from core.finetune.flow.publish import Published
+    from core.finetune.flow.rows import Data
 
 
 def say_data(data: Data, *, quietly: bool) -> None:

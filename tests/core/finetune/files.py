@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from core.finetune.classifier import ClassifierArgs
-from core.finetune.learn import Request
-from core.finetune.rows import DataRequest
-from core.finetune.tasks import Reading
+from core.finetune.flow.learn import Request
+from core.finetune.flow.rows import DataRequest
+from core.finetune.flow.tasks import Reading
 from tests.core.finetune.rows import labelled, pairs
 
 TINY: dict[str, Any] = {"threads": 1, "device": "cpu", "precision": "fp32", "track": ()}

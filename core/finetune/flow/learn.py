@@ -1,7 +1,7 @@
 """From a file to a trained and measured model: read, resolve, split, fit, evaluate, keep.
 
 The same call again after a kill goes on; once the run is done it is measured again, not trained again. Knows the order
-of things; publishing is `core.finetune.publish`'s.
+of things; publishing is `core.finetune.flow.publish`'s.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from typing import Any
 
 from core.errors import InputError
 from core.finetune.args import TrainArgs
-from core.finetune.judge import judge_trained
-from core.finetune.measure import Measured
-from core.finetune.rows import Data, DataRequest, load_data
+from core.finetune.flow.judge import judge_trained
+from core.finetune.flow.measure import Measured
+from core.finetune.flow.rows import Data, DataRequest, load_data
+from core.finetune.flow.tasks import find_task
 from core.finetune.runs import Run
-from core.finetune.tasks import find_task
 from core.models.files import replace_text
 from core.progress import Report, quiet
 

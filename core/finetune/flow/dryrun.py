@@ -28,10 +28,10 @@ import numpy as np
 from core.console import size
 from core.errors import InputError
 from core.finetune.args import TrainArgs
+from core.finetune.flow.learn import Request
+from core.finetune.flow.rows import Data
+from core.finetune.flow.tasks import Task, find_task
 from core.finetune.hardware import pick_device, pick_precision
-from core.finetune.learn import Request
-from core.finetune.rows import Data
-from core.finetune.tasks import Task, find_task
 from core.finetune.watch import Watcher, watched
 
 SECONDS = 10.0

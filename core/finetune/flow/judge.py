@@ -1,6 +1,6 @@
 """Opens a trained folder, or its export, and measures it: torch and onnxruntime through the same eyes.
 
-Knows which model of which task opens how; the figures are `core.finetune.measure`'s.
+Knows which model of which task opens how; the figures are `core.finetune.flow.measure`'s.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from core.errors import InputError
 from core.finetune.data import Labelled, Pair
-from core.finetune.measure import Measured, measure_labelled, measure_scores, measure_tagged
+from core.finetune.flow.measure import Measured, measure_labelled, measure_scores, measure_tagged
 from core.models.task import TaskConfig
 from core.types import FloatArray
 

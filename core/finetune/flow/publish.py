@@ -17,11 +17,11 @@ from typing import Any, cast
 from core.errors import ArtifactDamaged, Conflict, InputError, ModelNotPrepared
 from core.finetune.args import TrainArgs
 from core.finetune.data import Labelled, Pair, Tagged
-from core.finetune.judge import judge_export
-from core.finetune.learn import RELIABILITY, Learned
-from core.finetune.measure import Measured
-from core.finetune.recipe import flat
-from core.finetune.tasks import find_task
+from core.finetune.flow.judge import judge_export
+from core.finetune.flow.learn import RELIABILITY, Learned
+from core.finetune.flow.measure import Measured
+from core.finetune.flow.recipe import flat
+from core.finetune.flow.tasks import find_task
 from core.finetune.tracking import CURVES
 from core.models import training_card
 from core.models.artifacts import Artifact, ArtifactStore
@@ -223,7 +223,7 @@ def hardware(threads: int) -> str:
 
 def commit() -> str | None:
     """The commit of this code, with "+" where files differ from it; None outside a git checkout."""
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[3]
     if not (root / ".git").exists():
         return None
 

@@ -6,12 +6,12 @@ import pytest
 
 from core.errors import InputError, NotFound
 from core.finetune.classifier import ClassifierArgs
-from core.finetune.learn import Request, learn
-from core.finetune.recipe import make_options, parse_overrides, read_recipe, shipped
-from core.finetune.rows import DataRequest
+from core.finetune.flow.learn import Request, learn
+from core.finetune.flow.recipe import make_options, parse_overrides, read_recipe, shipped
+from core.finetune.flow.rows import DataRequest
+from core.finetune.flow.space import parse_space
+from core.finetune.flow.tasks import TASKS, find_task
 from core.finetune.runs import Run
-from core.finetune.space import parse_space
-from core.finetune.tasks import TASKS, find_task
 from tests.core.finetune.files import TINY, chats_jsonl, labelled_csv, pairs_jsonl, tagged_jsonl, texts_jsonl
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from core.backends import load_heads
 from core.errors import ArtifactDamaged, Conflict
-from core.finetune.learn import Learned, learn
-from core.finetune.publish import Published, changed, commit, publish
+from core.finetune.flow.learn import Learned, learn
+from core.finetune.flow.publish import Published, changed, commit, publish
 from core.finetune.runs import Run
 from core.models.artifacts import ArtifactStore
 from core.settings import CoreSettings

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import Conflict, InputError, Unavailable
-from core.finetune.learn import Request
-from core.finetune.recipe import flat, make_options
-from core.finetune.rows import Data
-from core.finetune.space import Space, parse_space
-from core.finetune.tasks import find_task
+from core.finetune.flow.learn import Request
+from core.finetune.flow.recipe import flat, make_options
+from core.finetune.flow.rows import Data
+from core.finetune.flow.space import Space, parse_space
+from core.finetune.flow.tasks import find_task
 from core.finetune.watch import Watcher, watched
 from core.models.files import Lock, replace_text
 from core.progress import Report, quiet
@@ -218,7 +218,7 @@ def _trial(each: Any) -> Trial:
 
 
 def _keep(found: Found, request: Request, folder: Path) -> None:
-    from core.finetune.search_plot import draw_search
+    from core.finetune.flow.search_plot import draw_search
 
     options = dict(flat(request.args.model_dump(mode="json", exclude_defaults=True))) | dict(found.best)
     lines = [f"# Best of {len(found.trials)} trials: score {found.score:.4f} on held-out rows."]

@@ -12,7 +12,7 @@ from typing import Any
 
 from core.errors import InputError
 from core.finetune.data import DataReport, Policy, fingerprint, resolve, split
-from core.finetune.tasks import Reading, find_task
+from core.finetune.flow.tasks import Reading, find_task
 from core.text.parse import Problem
 
 _NEAR = 0.85

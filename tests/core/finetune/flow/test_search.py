@@ -8,10 +8,10 @@ import pytest
 
 from core.errors import Conflict, InputError
 from core.finetune.classifier import ClassifierArgs
-from core.finetune.learn import Request
-from core.finetune.rows import Data, load_data
-from core.finetune.search import BEST, PLOT, Found, search
-from core.finetune.space import parse_space
+from core.finetune.flow.learn import Request
+from core.finetune.flow.rows import Data, load_data
+from core.finetune.flow.search import BEST, PLOT, Found, search
+from core.finetune.flow.space import parse_space
 from tests.core.finetune.files import labelled_csv, request
 
 SPACE = {"learning_rate": {"low": 1e-6, "high": 1e-2, "log": True}, "batch_size": [8, 16]}

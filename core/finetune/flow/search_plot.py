@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from core.finetune.search import Found
+    from core.finetune.flow.search import Found
 
 _COLOURS = {"whole": "#1f77b4", "stopped": "#ff9d45", "failed": "#c23b3b"}
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.finetune.dryrun import Estimate, estimate
-from core.finetune.rows import load_data
+from core.finetune.flow.dryrun import Estimate, estimate
+from core.finetune.flow.rows import load_data
 from tests.core.finetune.files import labelled_csv, request
 
 

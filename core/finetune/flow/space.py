@@ -16,7 +16,7 @@ from typing import Any
 
 from core.errors import InputError
 from core.finetune.args import TrainArgs
-from core.finetune.recipe import make_options
+from core.finetune.flow.recipe import make_options
 
 _RATE = {"low": 1e-5, "high": 3e-4, "log": True}
 DEFAULTS: Mapping[str, Mapping[str, Any]] = {

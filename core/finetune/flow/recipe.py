@@ -18,7 +18,7 @@ from core.finetune.args import OptionsT, load_options
 SEARCH = "search"
 """Table of a recipe that holds the space of `--search`, not options."""
 
-_FOLDER = Path(__file__).parent / "recipes"
+_FOLDER = Path(__file__).parents[1] / "recipes"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ import pytest
 
 from core.errors import Conflict, InputError
 from core.finetune.data import Labelled, Policy
-from core.finetune.learn import RECORD, REPORT, Request, learn
-from core.finetune.rows import DataRequest, load_data
+from core.finetune.flow.learn import RECORD, REPORT, Request, learn
+from core.finetune.flow.rows import DataRequest, load_data
+from core.finetune.flow.tasks import TASKS, Reading, find_task
 from core.finetune.runs import Run
-from core.finetune.tasks import TASKS, Reading, find_task
 from tests.core.finetune.files import labelled_csv, pairs_jsonl, request, tagged_jsonl, texts_jsonl, write_csv
 
 
