@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -25,6 +25,10 @@ app.add_typer(train, name="train", help="Train on your own data.")
 app.add_typer(evaluate, name="evaluate", help="Measure on labelled data: a table, then one line of JSON.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+Tune = Annotated[
+    Literal["auto", "off", "contrastive", "full"] | None,
+    typer.Option(help="Tune an encoder on the messages first.", show_default="the setting"),
+]
 TextLabel = "CSV or JSONL with the columns text and label"
 
 
@@ -126,12 +130,16 @@ def train_intents(
     csv: Annotated[
         Path, typer.Argument(help=f"{TextLabel}; the label oos is out of scope.", exists=True, dir_okay=False)
     ],
+    tune: Tune = None,
     as_json: AsJson = False,
 ) -> None:
     """Fit the intent classifier on labelled messages and publish it."""
     from apps.customer_service.train import train_intents as work
+    from core.progress import Bar
 
-    report = work(csv, _settings())
+    settings = _settings()
+    with Bar() as bar:
+        report = work(csv, settings, tuning=tune or settings.tuning, progress=bar)
     if as_json:
         put_json(report)
     else:
@@ -162,11 +170,16 @@ def train_answerability(
 def evaluate_intents(
     train: Annotated[Path, _file(f"Training data: {TextLabel}.", "--train")],
     test: Annotated[Path, _file(f"Test data: {TextLabel}; the label oos is out of scope.", "--test")],
+    tune: Tune = None,
 ) -> None:
     """Train on one file, measure on the other: accuracy, out-of-scope recall, calibration, speed."""
     from apps.customer_service.evaluate import evaluate_intents as work
+    from core.progress import Bar
 
-    put_figures("intents", work(train, test, _settings()))
+    settings = _settings()
+    with Bar() as bar:
+        figures = work(train, test, settings, tuning=tune or settings.tuning, progress=bar)
+    put_figures("intents", figures)
 
 
 @evaluate.command("faq")

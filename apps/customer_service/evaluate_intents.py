@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,26 +11,40 @@ import numpy as np
 
 from apps.customer_service.data import Labelled, read_labelled
 from apps.customer_service.intents import OUT_OF_SCOPE, Intent
-from apps.customer_service.train import fit_intents, intent_encoders
+from apps.customer_service.settings import Tuning
+from apps.customer_service.train import fit_intents, intent_encoders, plan_tuning
 from core.backends.base import Encoder
 from core.evaluate.calibration import calibration_error
 from core.evaluate.labels import accuracy, auroc, macro_f1
+from core.progress import Report, quiet
 from core.settings import CoreSettings
 
 
 def evaluate_intents(
-    train: Path, test: Path, settings: CoreSettings, *, encoders: Sequence[Encoder] | None = None
+    train: Path,
+    test: Path,
+    settings: CoreSettings,
+    *,
+    encoders: Sequence[Encoder] | None = None,
+    tuning: Tuning = "off",
+    progress: Report = quiet,
 ) -> dict[str, float | int | None]:
     """Train on one file and measure on the other; nothing is published.
 
     :param train: columns text and label; the label "oos" is out of scope.
     :param test: likewise; a label that is not in `train` can only count as an error.
     :param encoders: already loaded ones; None loads those of the settings.
-    :returns: the figures; see `intent_figures`, with `train_seconds` (encoding included) and `texts_per_second`.
+    :param tuning: see `CustomerServiceSettings.tuning`.
+    :returns: the figures; see `intent_figures`, with `train_seconds` (encoding included), `texts_per_second`, and
+        `tuned`, 1 where a tuned encoder was used.
     :raises InputError: if a file is not usable.
+    :raises Unavailable: if tuning was asked for and the extra `train` is not installed.
     """
     learned, asked = read_labelled(train), read_labelled(test)
-    trained = fit_intents(learned.rows, encoders if encoders is not None else intent_encoders(settings))
+    plan = plan_tuning(learned.rows, settings, tuning, progress)
+    chosen = encoders if encoders is not None else intent_encoders(settings)
+    with tempfile.TemporaryDirectory(prefix="triptych-intents-") as work:
+        trained = fit_intents(learned.rows, chosen, plan=plan, folder=Path(work))
     start = time.perf_counter()
     found = trained.classifier.classify([row.text for row in asked.rows])
     seconds = time.perf_counter() - start
@@ -37,6 +52,7 @@ def evaluate_intents(
         **intent_figures(asked.rows, found),
         "train_seconds": trained.seconds,
         "texts_per_second": len(found) / max(seconds, 1e-9),
+        "tuned": int(trained.classifier.tuned),
         "bad_rows": len(learned.problems) + len(asked.problems),
     }
 

@@ -1,13 +1,14 @@
 """What a message is about: an intent with a calibrated probability, or out of scope.
 
-Composes frozen encoders, the pooled classifier of `core.heads` and its scope gate. Knows texts; nothing of HTTP, files
-other than its own, or how it was fitted (`apps.customer_service.train`). Needs no scikit-learn.
+Composes encoders, one of them perhaps tuned on the intents' own examples, the pooled classifier of `core.heads` and its
+scope gate. Knows texts; nothing of HTTP, files other than its own, or how it was fitted
+(`apps.customer_service.train`). Needs neither scikit-learn nor torch.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import numpy as np
 from core.backends.base import Encoder
 from core.errors import ArtifactDamaged, InputError
 from core.evaluate.text import evaluation_tokens
+from core.heads.matches import Reading
 from core.heads.mixture import Mixture
 from core.heads.scope import ScopeGate
 from core.types import FloatArray
@@ -28,7 +30,11 @@ ARTIFACT = "customer-service-intents"
 
 DESCRIPTION_FILE = "intents.json"
 
-_SECOND = 0.7  # weight of every further encoder beside the first
+TUNED_FOLDER = "encoder"
+"""Folder of the tuned encoder, inside the classifier's own: both are published, and rolled back, as one."""
+
+_PLAIN = (1.0, 0.7)  # weights of frozen encoders side by side; the last one holds for all further ones
+_TUNED = (1.0, 0.5, 0.35)  # the tuned encoder first: it knows the intents, the frozen ones what it has forgotten
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +51,37 @@ class Intent:
     """The most probable intent, also where the message was rejected."""
 
 
-def embed(encoders: Sequence[Encoder], texts: Sequence[str]) -> FloatArray:
-    """(n, d) float32, rows L2-normalised: the encoders' rows side by side, the first one weighing most."""
-    parts = [e.encode(texts) * np.float32(1.0 if i == 0 else _SECOND) for i, e in enumerate(encoders)]
-    rows = np.concatenate(parts, axis=1)
+def open_onnx(folder: Path) -> Encoder:
+    """The exported encoder in a folder, on the CPU."""
+    from core.backends.onnx import OnnxEncoder
+
+    return OnnxEncoder(folder)
+
+
+def embed(encoders: Sequence[Encoder], texts: Sequence[str], *, tuned: bool = False) -> FloatArray:
+    """(n, d) float32, rows L2-normalised: the encoders' rows side by side, the first one weighing most.
+
+    :param tuned: whether the first one was tuned on the intents.
+    """
+    return join([encoder.encode(texts) for encoder in encoders], tuned=tuned)
+
+
+def join(parts: Sequence[FloatArray], *, tuned: bool = False) -> FloatArray:
+    """What `embed` gives, from the rows of each encoder."""
+    weights = _TUNED if tuned else _PLAIN
+    rows = np.concatenate(
+        [part * np.float32(weights[min(i, len(weights) - 1)]) for i, part in enumerate(parts)], axis=1
+    )
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
     return np.asarray(rows / np.maximum(norms, 1e-12), dtype=np.float32)
+
+
+def readings(encoders: Sequence[Encoder], texts: Sequence[str]) -> list[Reading] | None:
+    """The texts as their tokens' vectors, by the first encoder that gives any; None where none does."""
+    from core.index.late import TokenReader, read_tokens
+
+    reader = next((e for e in encoders if isinstance(e, TokenReader) and e.reads_tokens), None)
+    return None if reader is None else list(read_tokens(reader, texts))
 
 
 def tokens(texts: Sequence[str]) -> list[list[str]]:
@@ -61,8 +92,13 @@ def tokens(texts: Sequence[str]) -> list[list[str]]:
 class IntentClassifier:
     """Messages to intents. Safe between threads: nothing changes after it is made."""
 
-    def __init__(self, encoders: Sequence[Encoder], mixture: Mixture, gate: ScopeGate) -> None:
-        self.encoders, self.mixture, self.gate = tuple(encoders), mixture, gate
+    def __init__(self, encoders: Sequence[Encoder], mixture: Mixture, gate: ScopeGate, *, tuned: bool = False) -> None:
+        """Put the parts together.
+
+        :param encoders: those it was fitted with, in that order.
+        :param tuned: whether the first one was tuned on the intents.
+        """
+        self.encoders, self.mixture, self.gate, self.tuned = tuple(encoders), mixture, gate, tuned
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -71,14 +107,15 @@ class IntentClassifier:
 
     def classify(self, texts: Sequence[str]) -> list[Intent]:
         """The intent of each text."""
-        return self.classify_rows(embed(self.encoders, texts), texts) if texts else []
+        return self.classify_rows(embed(self.encoders, texts, tuned=self.tuned), texts) if texts else []
 
     def classify_rows(self, rows: FloatArray, texts: Sequence[str]) -> list[Intent]:
         """The same for texts that were embedded already.
 
         :param rows: (n, d) float32 from `embed`.
         """
-        everything = self.mixture.probabilities(rows, tokens(texts))
+        read = readings(self.encoders, texts) if self.mixture.matches is not None else None
+        everything = self.mixture.probabilities(rows, tokens(texts), read)
         in_scope = self.gate.probability(rows, everything, self.mixture.neighbours)
         stranger = self.gate.stranger
         known = everything if stranger is None else np.delete(everything, stranger, axis=1)
@@ -93,30 +130,40 @@ class IntentClassifier:
         return found
 
     def save(self, folder: Path) -> None:
-        """Write the classifier's files; the encoders are named, not written."""
+        """Write the classifier's files; the encoders are named, not written: a tuned one's go into `encoder/`."""
         self.mixture.save(folder)
         self.gate.save(folder)
-        described = {"encoders": [e.name for e in self.encoders], "dimensions": [e.dimension for e in self.encoders]}
+        described = {
+            "encoders": [e.name for e in self.encoders],
+            "dimensions": [e.dimension for e in self.encoders],
+            "tuned": self.tuned,
+        }
         (folder / DESCRIPTION_FILE).write_text(json.dumps(described, indent=1) + "\n", "utf-8")
 
     @classmethod
-    def load(cls, folder: Path, encoders: Sequence[Encoder]) -> IntentClassifier:
+    def load(
+        cls, folder: Path, encoders: Sequence[Encoder], *, open_tuned: Callable[[Path], Encoder] = open_onnx
+    ) -> IntentClassifier:
         """Read what `save` wrote.
 
-        :param encoders: as many of the encoders it was trained with, in any order; the others are not needed.
+        :param encoders: as many of the frozen encoders it was trained with, in any order; the others are not needed.
+        :param open_tuned: opens the folder of the tuned encoder, where there is one.
         :raises ArtifactDamaged: if a file is missing or unreadable.
         :raises InputError: if an encoder it was trained with is not among those given.
         """
         try:
-            wanted = list(map(str, json.loads((folder / DESCRIPTION_FILE).read_text("utf-8"))["encoders"]))
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            described = json.loads((folder / DESCRIPTION_FILE).read_text("utf-8"))
+            wanted, tuned = list(map(str, described["encoders"])), bool(described.get("tuned", False))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ArtifactDamaged(f"{folder} holds no readable intent classifier ({error}); train it again.") from error
         by_name = {e.name: e for e in encoders}
-        missing = [name for name in wanted if name not in by_name]
+        first = [open_tuned(folder / TUNED_FOLDER)] if tuned else []
+        missing = [name for name in wanted[len(first) :] if name not in by_name]
         if missing:
             has = ", ".join(by_name) or "none"
             raise InputError(
                 f"The intent classifier was trained with {missing[0]!r}; the encoders here are {has}. "
                 "Train it again: `triptych customer-service train intents`."
             )
-        return cls([by_name[name] for name in wanted], Mixture.load(folder), ScopeGate.load(folder))
+        chosen = [*first, *(by_name[name] for name in wanted[len(first) :])]
+        return cls(chosen, Mixture.load(folder), ScopeGate.load(folder), tuned=tuned)

@@ -8,6 +8,9 @@ from pydantic import Field
 
 from core.settings import CoreSettings
 
+Tuning = Literal["auto", "off", "contrastive", "full"]
+"""Whether the intents' encoder is tuned on their examples before the classifier is fitted."""
+
 
 class CustomerServiceSettings(CoreSettings):
     """`TRIPTYCH_*` variables of the customer-service bot."""
@@ -44,6 +47,11 @@ class CustomerServiceSettings(CoreSettings):
 
     support_contact: str = ""
     """What to do when the bot declines, as in "Write to support@example.com"; shown with every refusal."""
+
+    tuning: Tuning = "auto"
+    """Fine-tuning of an encoder when intents are trained: `contrastive` for a handful of examples an intent, `full` for
+    dozens, `off` for seconds instead of minutes; `auto` tunes where the extra `train` is installed, and uses the result
+    only if held-out rows of the training file say that it helps."""
 
     retention_days: int = Field(0, ge=0)
     """Conversations last used longer ago than this are deleted at start; 0 keeps them."""

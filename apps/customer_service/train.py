@@ -1,39 +1,45 @@
-"""Training of the intent classifier: a CSV of messages and labels to a published model, in seconds.
+"""Training of the intent classifier: a CSV of messages and labels to a published model.
 
-Knows files, encoders and the artifact store; the arithmetic is in `core.heads.fit`.
+Seconds with the encoders as they are, minutes where one is tuned on the messages first. Knows files, encoders and the
+artifact store; the fitting is in `train_intents`, the tuning in `tune`.
 """
 
 from __future__ import annotations
 
-import time
+import importlib.util
+import shutil
+import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from apps.customer_service.data import Labelled, read_labelled
-from apps.customer_service.intents import ARTIFACT, OUT_OF_SCOPE, IntentClassifier, embed, tokens
-from apps.customer_service.settings import CustomerServiceSettings
+from apps.customer_service.intents import ARTIFACT, OUT_OF_SCOPE, TUNED_FOLDER, IntentClassifier
+from apps.customer_service.settings import CustomerServiceSettings, Tuning
+from apps.customer_service.train_intents import Plan, Trained, fit_intents, spoken_label
 from core.backends import load_encoder
 from core.backends.base import Encoder
-from core.errors import InputError, ModelNotPrepared
-from core.heads.examples import Examples
-from core.heads.fit import fit_mixture
+from core.errors import ModelNotPrepared, Unavailable
 from core.models.artifacts import Artifact, ArtifactStore
+from core.models.catalog import find
 from core.progress import Report, quiet
 from core.settings import CoreSettings
 
+__all__ = [
+    "Plan",
+    "Trained",
+    "fit_intents",
+    "intent_encoders",
+    "load_intents",
+    "plan_tuning",
+    "prepare",
+    "spoken_label",
+    "train_intents",
+]
 
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """A classifier and what its training reached."""
-
-    classifier: IntentClassifier
-    held_out: dict[str, float]
-    """See `core.heads.fit.Fitted`."""
-    seconds: float
-    """Wall time, encoding included."""
+FEW = 25
+"""Examples an intent, in the middle, up to which they are few."""
 
 
 def intent_encoders(settings: CoreSettings) -> list[Encoder]:
@@ -52,75 +58,70 @@ def intent_encoders(settings: CoreSettings) -> list[Encoder]:
     return found
 
 
-def fit_intents(rows: Sequence[Labelled], encoders: Sequence[Encoder]) -> Trained:
-    """Fit a classifier on labelled messages.
+def plan_tuning(
+    rows: Sequence[Labelled], settings: CoreSettings, tuning: Tuning, progress: Report = quiet
+) -> Plan | None:
+    """How to tune for these rows; None for not at all.
 
-    The name of a label, as in "card_arrival", counts as one more example of it: with five examples a label that is
-    worth a point of accuracy or more. Texts that stand under two labels are kept under both.
-
-    :raises InputError: if fewer than two labels beside "oos" have examples.
+    :param tuning: see `CustomerServiceSettings.tuning`.
+    :raises Unavailable: if tuning was asked for and the extra `train` is not installed.
+    :raises InputError: if it was asked for and the settings' encoder is no transformer.
     """
-    start = time.perf_counter()
-    rows = list(dict.fromkeys(rows))
-    labels = sorted({row.label for row in rows} - {OUT_OF_SCOPE})
-    if len(labels) < 2:
-        raise InputError(f"An intent classifier needs at least two labels beside {OUT_OF_SCOPE!r}; found {labels}.")
-    strange = any(row.label == OUT_OF_SCOPE for row in rows)
-    every = (*labels, OUT_OF_SCOPE) if strange else tuple(labels)
-    place = {label: i for i, label in enumerate(every)}
-    named = [(spoken, place[label]) for label in labels if (spoken := spoken_label(label))]
-    texts = [*(row.text for row in rows), *(text for text, _ in named)]
-    examples = Examples(
-        rows=embed(encoders, texts),
-        tokens=tokens(texts),
-        classes=np.array([*(place[row.label] for row in rows), *(c for _, c in named)], dtype=np.int64),
-        labels=every,
-        stranger=place[OUT_OF_SCOPE] if strange else None,
-        anchors=np.arange(len(rows), len(texts)) if named else None,
-    )
-    fitted = fit_mixture(examples)
-    classifier = IntentClassifier(encoders, fitted.mixture, fitted.gate)
-    return Trained(classifier, fitted.held_out, time.perf_counter() - start)
+    if tuning == "off":
+        return None
+    lacking = [name for name in ("torch", "transformers", "onnx") if importlib.util.find_spec(name) is None]
+    fit = not lacking and find(settings.encoder).architecture != "use"
+    if not fit and tuning == "auto":
+        return None
+    if lacking:
+        raise Unavailable(f"tuning = {tuning!r} needs {lacking[0]}: pip install 'triptych[train]', or tuning = 'off'.")
+    from apps.customer_service import tune
+
+    counts = np.unique([row.label for row in rows if row.label != OUT_OF_SCOPE], return_counts=True)[1]
+    few = tuning == "contrastive" or (tuning == "auto" and float(np.median(counts)) <= FEW)
+    return Plan(tune.Tuner(settings, tune.FEW if few else tune.MANY, progress), few, always=tuning != "auto")
 
 
-def spoken_label(label: str) -> str:
-    """A label as words, "" where it has none.
-
-    >>> spoken_label("Refund_not_showing_up?")
-    'refund not showing up'
-    >>> spoken_label("c-17")
-    ''
-    """
-    kept = "".join(c if c.isalnum() else " " for c in label).lower().split()
-    return " ".join(kept) if any(word.isalpha() and (len(word) > 2 or not word.isascii()) for word in kept) else ""
-
-
-def train_intents(csv: Path, settings: CoreSettings, *, encoders: Sequence[Encoder] | None = None) -> dict[str, object]:
-    """Fit the classifier on a file of `text,label` and publish it.
+def train_intents(
+    csv: Path,
+    settings: CoreSettings,
+    *,
+    encoders: Sequence[Encoder] | None = None,
+    tuning: Tuning = "off",
+    progress: Report = quiet,
+) -> dict[str, object]:
+    """Fit the classifier on a file of `text,label` and publish it, a tuned encoder inside.
 
     :param encoders: already loaded ones; None loads those of the settings.
+    :param tuning: see `CustomerServiceSettings.tuning`.
     :returns: what was published and what it reached on held-out rows of the file.
     :raises InputError: if the file is not usable; bad rows are left out and counted in `bad_rows`.
+    :raises Unavailable: if tuning was asked for and the extra `train` is not installed.
     """
-    read = read_labelled(csv)
-    trained = fit_intents(read.rows, encoders if encoders is not None else intent_encoders(settings))
-    classifier = trained.classifier
+    table = read_labelled(csv)
+    plan = plan_tuning(table.rows, settings, tuning, progress)
+    with tempfile.TemporaryDirectory(prefix="triptych-intents-") as work:
+        chosen = encoders if encoders is not None else intent_encoders(settings)
+        trained = fit_intents(table.rows, chosen, plan=plan, folder=Path(work))
+        classifier = trained.classifier
 
-    def build(folder: Path) -> dict[str, object]:
-        classifier.save(folder)
-        return {
-            "metadata": {"held_out": trained.held_out, "rows": len(read.rows), "threshold": classifier.gate.threshold}
-        }
+        def build(folder: Path) -> dict[str, object]:
+            classifier.save(folder)
+            if classifier.tuned:
+                shutil.copytree(work, folder / TUNED_FOLDER)
+            told = {"held_out": trained.held_out, "rows": len(table.rows), "threshold": classifier.gate.threshold}
+            return {"metadata": {**told, "tuned": classifier.tuned}}
 
-    source = {"file": csv.name, "rows": len(read.rows)}
-    artifact = ArtifactStore(settings.models_folder).publish(ARTIFACT, build, kind="classifier", source=source)
+        source = {"file": csv.name, "rows": len(table.rows)}
+        artifact = ArtifactStore(settings.models_folder).publish(ARTIFACT, build, kind="classifier", source=source)
     return {
         "name": artifact.name,
         "version": artifact.version,
         "labels": len(classifier.labels),
-        "rows": len(read.rows),
-        "bad_rows": len(read.problems),
-        "problems": [str(problem) for problem in read.problems[:10]],
+        "rows": len(table.rows),
+        "bad_rows": len(table.problems),
+        "problems": [str(problem) for problem in table.problems[:10]],
+        "tuned": classifier.tuned,
         "held_out": trained.held_out,
         "train_seconds": trained.seconds,
     }
@@ -136,7 +137,13 @@ def load_intents(settings: CoreSettings, encoders: Sequence[Encoder]) -> IntentC
         artifact = ArtifactStore(settings.models_folder).resolve(ARTIFACT)
     except ModelNotPrepared:
         return None
-    return IntentClassifier.load(artifact.folder, encoders)
+
+    def open_tuned(folder: Path) -> Encoder:
+        from core.backends.onnx import OnnxEncoder
+
+        return OnnxEncoder(folder, provider=settings.provider, threads=settings.threads)
+
+    return IntentClassifier.load(artifact.folder, encoders, open_tuned=open_tuned)
 
 
 def prepare(settings: CustomerServiceSettings, *, force: bool = False, progress: Report = quiet) -> Artifact:

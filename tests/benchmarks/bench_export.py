@@ -56,7 +56,9 @@ def halves(data: Path) -> tuple[Sequence[Labelled], Sequence[Labelled]]:
 
 
 def trained(data: Path, folder: Path, threads: int) -> Path:
-    """A MiniLM classifier, three epochs."""
+    """A MiniLM classifier, three epochs; one that lies in the folder already is taken."""
+    if (folder / "model" / "task.json").is_file():
+        return folder / "model"
     from core.finetune.classifier import ClassifierArgs, fit
 
     args = ClassifierArgs(
@@ -77,7 +79,7 @@ def kinds(train: Sequence[Labelled]) -> dict[str, list[str]]:
 def heads(given: argparse.Namespace, work: Path) -> dict[str, Any]:
     """The classifier in every precision: parity, accuracy on held-out rows, speed against torch."""
     train, held = halves(given.data)
-    folder = given.model or trained(given.data, work, given.threads)
+    folder = given.model or trained(given.data, given.parts or work, given.threads)
     texts, truth = [row.text for row in held], [row.label() for row in held]
     gpu = given.provider == "cuda"
     targets = {precision: work / precision for precision in (("fp32", "fp16") if gpu else PRECISIONS)}
@@ -111,7 +113,7 @@ def heads(given: argparse.Namespace, work: Path) -> dict[str, Any]:
         systems[f"torch {dtype}"] = torch_heads(folder, device=device, half=half)
         systems[f"torch.compile {dtype}"] = torch_heads(folder, device=device, half=half, compiled=True)
     batches = (1, 32, 256) if gpu else (1, 32)
-    rows = race(systems, kinds(train), batches=batches, rounds=given.rounds, seconds=60)
+    rows = race(systems, kinds(train), batches=batches, rounds=given.rounds, seconds=30)
     return {
         "held_out_rows": len(held),
         "precisions": proof,
@@ -138,7 +140,7 @@ def embedder(given: argparse.Namespace, work: Path) -> dict[str, Any]:
         encoder = OnnxEncoder(target, provider=given.provider, threads=given.threads)
         systems[f"ONNX {precision}"] = lambda several, of=encoder: of.encode(several, batch_size=len(several))  # type: ignore[misc]
     train, _ = halves(given.data)
-    rows = race(systems, kinds(train), batches=(1, 32, 256) if gpu else (1, 32), rounds=given.rounds, seconds=60)
+    rows = race(systems, kinds(train), batches=(1, 32, 256) if gpu else (1, 32), rounds=given.rounds, seconds=30)
     proof = {precision: max(case.max_difference for case in report.cases) for precision, report in reports.items()}
     return {"max_difference": proof, "speed": [row.as_dict() for row in rows]}
 
