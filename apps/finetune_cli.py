@@ -178,7 +178,12 @@ def _go(call: Call) -> None:
     if call.dry_run:
         _dry_run(call, data, cache)
         return
-    run = Run(home / "runs" / (call.run or _run_name(request, data, call.search)))
+    name = call.run or _run_name(request, data, call.search)
+    if Path(name).name != name:
+        from core.errors import InputError
+
+        raise InputError(f"--run {name!r} is a path; give a plain name, the folder is made under {home / 'runs'}.")
+    run = Run(home / "runs" / name)
     found: dict[str, Any] = {}
     with Bar() as bar:
         if call.search:

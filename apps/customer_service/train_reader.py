@@ -1,7 +1,8 @@
 """Fits a reader on labelled questions, and the answerability check beside it, each on other documents than it judges.
 
 Knows gathered questions; nothing of files, stores or settings. A fold is a set of documents: a training question that
-touches one of them is dropped, and so are their passages among the candidates of the others.
+touches one of them is dropped, and so are their passages among the candidates of the others. A question is judged in
+the fold of its first document; a second one it names may have been in training.
 """
 
 from __future__ import annotations

@@ -75,13 +75,14 @@ def explained(args: TrainArgs) -> Iterator[None]:
         yield
     except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
         words = str(error).lower()
-        if isinstance(error, RuntimeError) and "memory" not in words and "alloc" not in words:
+        known = any(said in words for said in ("out of memory", "can't allocate", "cannot allocate"))
+        if isinstance(error, RuntimeError) and not isinstance(error, torch.OutOfMemoryError) and not known:
             raise
         half = max(1, args.batch_size // 2)
         raise OutOfMemory(
             f"A batch of {args.batch_size} rows of up to {args.max_tokens} tokens does not fit into memory. Set "
             f"batch_size = {half} and gradient_accumulation = {args.gradient_accumulation * 2} for the same updates, "
-            "or lower max_tokens; the run goes on from its last checkpoint."
+            "or lower max_tokens. Training begins anew with these options."
         ) from error
 
 

@@ -11,6 +11,7 @@ Knows files; nothing of training.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ from core.errors import Conflict, InputError
 from core.models.files import Lock, replace_text, sync_tree
 
 CONFIG, DATA, MODEL = "config.json", "data.json", "model"
+SEARCH = "search.db"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _LOCK, _HALF = ".lock", ".model-half"
 
 
@@ -28,6 +31,12 @@ class Run:
     """One run folder, held by one process at a time."""
 
     def __init__(self, folder: Path) -> None:
+        """Name a run folder.
+
+        :raises InputError: if its name is no plain file name.
+        """
+        if not _NAME.fullmatch(folder.name):
+            raise InputError(f"{folder.name!r} is no name of a run; use letters, digits, dots, dashes and underscores.")
         self.folder = folder
 
     @property
@@ -54,6 +63,7 @@ class Run:
             raise Conflict(f"Another process is training in {self.folder}; wait for it, or choose another --run.")
         with Lock(lock):
             if restart:
+                self._check_ours()
                 for path in self.folder.iterdir():
                     if path.name != _LOCK:
                         shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -81,6 +91,12 @@ class Run:
         finally:
             shutil.rmtree(work, ignore_errors=True)
         return self.model
+
+    def _check_ours(self) -> None:
+        """A folder that no run made is never emptied."""
+        left = {path.name for path in self.folder.iterdir()} - {_LOCK}
+        if left and not left & {CONFIG, SEARCH}:
+            raise Conflict(f"{self.folder} holds files and no run; --restart removes runs only.")
 
     def _agree(self, asked: dict[str, Any]) -> None:
         path = self.folder / CONFIG

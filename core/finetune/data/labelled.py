@@ -28,6 +28,15 @@ class HeadColumn:
     kind: HeadKind = "single"
 
 
+RESERVED = frozenset(
+    {"input_ids", "attention_mask", "token_type_ids", "training"}
+    | {"add_module", "apply", "bfloat16", "buffers", "children", "clear", "compile", "cpu", "cuda", "double", "eval"}
+    | {"float", "forward", "half", "items", "keys", "modules", "parameters", "pop", "train", "to", "type", "update"}
+    | {"values", "zero_grad", "share_memory", "state_dict", "register_buffer", "register_module"}
+)
+"""Names that torch's modules or the exported graph have taken."""
+
+
 def parse_heads(specs: Sequence[str]) -> tuple[HeadColumn, ...]:
     """Heads from "name=column:kind", as in `--head topic=topics:multi`; without a kind it is "single".
 
@@ -44,6 +53,8 @@ def parse_heads(specs: Sequence[str]) -> tuple[HeadColumn, ...]:
             raise InputError(
                 f"--head {spec!r} is not name=column:single or name=column:multi, as in topic=topics:multi"
             )
+        if name in RESERVED:
+            raise InputError(f"--head {spec!r}: a head cannot be called {name!r}; choose another name")
         if any(head.name == name for head in heads):
             raise InputError(f"--head names {name!r} twice; give each head a name of its own")
         heads.append(HeadColumn(name, called, "multi" if kind == "multi" else "single"))

@@ -21,7 +21,7 @@ def test_a_file_becomes_a_measured_model_and_the_same_call_again_only_measures(
     asked = request(tiny_encoder, labelled_csv(tmp_path / "t.csv"), labelled_csv(tmp_path / "v.csv", 30, seed=9))
     run = Run(tmp_path / "runs" / "one")
     first = learn(asked, run, cache=tmp_path)
-    assert first.trained and first.measured is not None and first.measured.figures["accuracy"] > 0.9
+    assert first.trained and first.measured is not None and first.measured.figures["accuracy"] > 0.7
     assert {row.name for row in first.measured.tables()["label"].rows} == {"card", "pin", "transfer"}
     assert first.record["base"]["architecture"] == "encoder" and first.record["steps"] == 60
     told = json.loads((run.folder / REPORT).read_text(encoding="utf-8"))
