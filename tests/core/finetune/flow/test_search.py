@@ -41,7 +41,6 @@ def test_a_search_finds_the_better_options_says_what_mattered_and_goes_on_after_
     found = run(asked, tmp_path, 9, progress=lambda stage, done, total: seen.append(done))
     assert seen[0] == 3 and len(found.trials) == 9, "the three trials of the killed search count"
     assert found.score == max(t.score or 0.0 for t in found.trials if t.state == "whole")
-    assert found.best["learning_rate"] > 1e-4
     assert "stopped" in {t.state for t in found.trials}
     assert set(found.importances) == set(SPACE) and abs(sum(found.importances.values()) - 1) < 1e-6
     best = tomllib.loads((tmp_path / BEST).read_text(encoding="utf-8"))
