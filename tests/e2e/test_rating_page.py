@@ -57,7 +57,10 @@ def rating(tmp_path: Path) -> Iterator[RatingServer]:
 
 
 def place(page: Page, text: str) -> None:
+    """The page stands at this place and takes keys again: while it asks the server it drops them."""
+    expect(page.locator("#view:not([aria-busy])")).to_be_attached()
     expect(page.get_by_role("heading", name=text)).to_be_focused()
+    expect(page.locator("#view:not([aria-busy])")).to_be_attached()
 
 
 def test_the_keyboard_alone_rates_everything_and_markup_stays_text(watched: Watched, rating: RatingServer) -> None:
