@@ -226,10 +226,7 @@ def _dry_run(call: Call, data: Data, cache: Path) -> None:
 
 
 def _search(call: Call, data: Data, folder: Path, cache: Path, bar: Any) -> tuple[Request, dict[str, Any]]:
-    from dataclasses import replace
-
-    from core.finetune.flow.recipe import make_options
-    from core.finetune.flow.search import search
+    from core.finetune.flow.search import search, with_options
 
     space = call.recipe.search if call.recipe else {}
     found = search(
@@ -239,9 +236,7 @@ def _search(call: Call, data: Data, folder: Path, cache: Path, bar: Any) -> tupl
         put_table(found.headers, found.rows(), title=f"{len(found.trials)} trials, the best first")
         if found.importances:
             put_table(("option", "share of what mattered"), found.importances.items())
-    flat = {**call.request.args.model_dump(mode="json", exclude_defaults=True), **found.best}
-    args = make_options(type(call.request.args), None, flat)
-    return replace(call.request, args=args), found.as_dict()
+    return with_options(call.request, found.best), found.as_dict()
 
 
 def _more(call: Call, bar: Any) -> More | None:

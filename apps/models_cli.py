@@ -184,15 +184,22 @@ def _flat(values: Any, prefix: str = "") -> list[tuple[str, object]]:
 
 
 def add_prepare(apps: Sequence[App]) -> None:
-    """Hang the verb `prepare` into the tree; it also calls `prepare` of each app's train.py, where there is one."""
+    """Hang the verb `prepare` into the tree; it also calls `prepare` of each app's train.py, where there is one, whose
+    models its `PREPARED` names.
+    """
 
     @app.command()
     def prepare(
         names: Annotated[
             list[str] | None,
-            typer.Argument(help="Catalog names, folders or hub ids; none means what the settings and apps ask for."),
+            typer.Argument(
+                help="Catalog names, folders, hub ids, or what an app makes, as answerability; none means what the "
+                "settings and apps ask for. Only what is named here takes the place of a model of your own."
+            ),
         ] = None,
-        force: Annotated[bool, typer.Option("--force", help="Make again what is published already.")] = False,
+        force: Annotated[
+            bool, typer.Option("--force", help="Make again what is published already; models of your own stay.")
+        ] = False,
         as_json: AsJson = False,
     ) -> None:
         """Unpack, export, compare with torch and publish the models; what is published and sound is left alone.
@@ -201,16 +208,26 @@ def add_prepare(apps: Sequence[App]) -> None:
         """
         from apps.house import load_settings
         from core.export.prepare import prepare as run
+        from core.models.artifacts import ArtifactStore
         from core.progress import Bar
 
-        settings = load_settings()
+        settings, asked = load_settings(), set(names or ())
+        store = ArtifactStore(settings.models_folder)
+        before = {name: store.current(name) for name in store.names()}
+        parts = [(member, member.part("train")) for member in apps]
+        of_apps = asked & {name for _, part in parts for name in getattr(part, "PREPARED", ())}
+        others = [name for name in names or () if name not in of_apps]
         with Bar() as bar:
-            prepared = run(settings, names or None, force=force, progress=bar)
-            for member in () if names else apps:
-                make = getattr(member.part("train"), "prepare", None)
-                if make is not None:
-                    prepared.append(make(member.settings_class()(), force=force, progress=bar))
+            prepared = run(settings, others or None, force=force, progress=bar) if others or not asked else []
+            for member, part in parts:
+                make, named = getattr(part, "prepare", None), bool(of_apps & set(getattr(part, "PREPARED", ())))
+                if make is not None and (named or not asked):
+                    told = {"named": True} if named else {}
+                    prepared.append(make(member.settings_class()(), force=force, progress=bar, **told))
         if as_json:
             put_json([_row(artifact) for artifact in prepared])
-        else:
-            put_table(("model", "version", "size"), [(a.name, a.version, size(a.manifest.bytes)) for a in prepared])
+            return
+        put_table(("model", "version", "size"), [(a.name, a.version, size(a.manifest.bytes)) for a in prepared])
+        for artifact in prepared if force else ():
+            if before.get(artifact.name) == artifact.version:
+                hint(f"{artifact.name} {artifact.version} is your own and stays; name it to replace it.")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from apps.customer_service.checks import CHECK
 from apps.customer_service.data import Labelled, read_labelled
 from apps.customer_service.intents import ARTIFACT, OUT_OF_SCOPE, TUNED_FOLDER, IntentClassifier
 from apps.customer_service.settings import CustomerServiceSettings, Tuning
@@ -37,6 +38,9 @@ __all__ = [
     "spoken_label",
     "train_intents",
 ]
+
+PREPARED = (CHECK,)
+"""Published names of what `prepare` makes."""
 
 FEW = 25
 """Examples an intent, in the middle, up to which they are few."""
@@ -146,8 +150,13 @@ def load_intents(settings: CoreSettings, encoders: Sequence[Encoder]) -> IntentC
     return IntentClassifier.load(artifact.folder, encoders, open_tuned=open_tuned)
 
 
-def prepare(settings: CustomerServiceSettings, *, force: bool = False, progress: Report = quiet) -> Artifact:
-    """What the bot fits for itself once: its answerability checks. Called by `triptych models prepare`."""
+def prepare(
+    settings: CustomerServiceSettings, *, force: bool = False, named: bool = False, progress: Report = quiet
+) -> Artifact:
+    """What the bot fits for itself once: its answerability checks. Called by `triptych models prepare`.
+
+    :param named: the checks were asked for by their name, one of `PREPARED`; else a company's own stay.
+    """
     from apps.customer_service.train_checks import prepare_checks
 
-    return prepare_checks(settings, force=force, progress=progress)
+    return prepare_checks(settings, force=force, named=named, progress=progress)

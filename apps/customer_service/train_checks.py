@@ -30,6 +30,7 @@ from core.generate.answerability import Answerability, Labelled, fit
 from core.generate.features import FEATURES, features
 from core.generate.reader import Reader
 from core.models.artifacts import Artifact, ArtifactStore
+from core.models.ownership import own_model
 from core.progress import Report, quiet
 from core.text import detect_language, parse_lenient
 from core.types import Document
@@ -40,6 +41,9 @@ COLLECTIONS = (("documents", "questions.jsonl"), ("reports", "reports_questions.
 
 _FEWEST = 20
 """Answerable and unanswerable questions that a fit of one's own needs, each."""
+
+_QUESTIONS = "questions"
+"""Of a manifest's source: the company's questions, by their hash; shipped checks know none."""
 
 _VERSION = 3
 """Raised when the features or the fit change, so that published checks are made again."""
@@ -142,16 +146,28 @@ def fit_checks(data: dict[str, Labelled], settings: CustomerServiceSettings) -> 
     return {name: fit(rows, false_refusal=settings.false_refusal) for name, rows in data.items()}
 
 
-def prepare_checks(settings: CustomerServiceSettings, *, force: bool = False, progress: Report = quiet) -> Artifact:
-    """Fit and publish the checks, unless those published came from the same samples and encoders."""
+def prepare_checks(
+    settings: CustomerServiceSettings, *, force: bool = False, named: bool = False, progress: Report = quiet
+) -> Artifact:
+    """Fit and publish the checks, unless those published came from the same samples and encoders, or are the company's
+    own.
+
+    :param force: make the shipped checks again.
+    :param named: the caller asked for the checks by name: they take the place of the company's own.
+    :raises ArtifactDamaged: if the company's own are damaged; they are not replaced.
+    """
     store = ArtifactStore(settings.models_folder)
+    own = None if named else own_model(store, CHECK, _shipped)
+    if own is not None:
+        return own
     origin = _origin(settings)
     if not force:
         try:
             current = store.resolve(CHECK)
+            source = current.manifest.source
         except ModelError:
-            current = None  # missing or damaged: made again
-        if current is not None and origin.items() <= dict(current.manifest.source).items():
+            source = {}  # missing or damaged: made again
+        if _shipped(source) and origin.items() <= source.items():
             return current
     progress("answerability", 0, 3)
     data = sample_rows(sample_knowledge(settings))
@@ -205,7 +221,7 @@ def train_answerability(questions: Path, settings: CustomerServiceSettings) -> d
             }
     finally:
         service.close()
-    origin = {**_origin(settings), "questions": hashlib.sha256(questions.read_bytes()).hexdigest()}
+    origin = {**_origin(settings), _QUESTIONS: hashlib.sha256(questions.read_bytes()).hexdigest()}
     published = _publish(checks, readers, ArtifactStore(settings.models_folder), origin)
     return report | {"version": published.version}
 
@@ -249,6 +265,11 @@ def _origin(settings: CustomerServiceSettings) -> dict[str, Any]:
         "features": len(FEATURES),
         "encoders": [settings.encoder, settings.multilingual_encoder, settings.precision],
     }
+
+
+def _shipped(source: Mapping[str, Any]) -> bool:
+    """Whether checks were fitted on the samples alone."""
+    return "samples" in source and _QUESTIONS not in source
 
 
 def _labelled(rows: Sequence[tuple[Any, int, str]]) -> Labelled:

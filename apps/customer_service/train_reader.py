@@ -1,8 +1,8 @@
 """Fits a reader on labelled questions, and the answerability check beside it, each on other documents than it judges.
 
 Knows gathered questions; nothing of files, stores or settings. A fold is a set of documents: a training question that
-touches one of them is dropped, and so are their passages among the candidates of the others. A question is judged in
-the fold of its first document; a second one it names may have been in training.
+touches one of them is dropped, and so are their passages among the candidates of the others. A question is judged
+without the folds of all its documents.
 """
 
 from __future__ import annotations
@@ -14,19 +14,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from apps.customer_service.data import RagQuestion
+from apps.customer_service.folds import DocumentFolds
 from apps.customer_service.model import Held, Knowledge, tokens
 from apps.customer_service.pairs import proves, without
 from apps.customer_service.passages import encode, retrievers
 from apps.customer_service.reading import Gathered, Gatherer, judged_row
+from core.errors import InputError
 from core.evaluate.labels import BoolArray
-from core.generate.answerability import Answerability, Labelled, fit, split
+from core.generate.answerability import Answerability, Labelled, fit
 from core.generate.reader import JUDGED, Reader, passage_scores
 from core.heads.boosted import Boosted
 from core.index.hybrid import Block
 from core.text import detect_language
 from core.types import FloatArray, IntArray
 
-FOLDS = 5
 _NEAR_WEIGHT = 0.5
 """Of a near miss's sentences, when a reader is fitted."""
 _NEAR_SHARE = 0.1
@@ -51,7 +52,7 @@ class Item:
     holds: BoolArray
     """(n,) which sentences prove the answer."""
     group: str
-    """Title of its first document: questions of one group are never parted."""
+    """Title of its first document."""
     touches: frozenset[str]
     """Titles of all its documents."""
     near: bool = False
@@ -113,14 +114,10 @@ class Folds:
     ) -> None:
         self.items, self.strangers, self._seed, self._trees = list(items), list(strangers), seed, trees
         self.real = [item for item in self.items if not item.near]
-        labels = np.array([item.answerable for item in self.real], np.int64)
-        blank = Labelled(np.zeros((len(labels), 1), np.float32), labels, [item.group for item in self.real])
-        self._fold: dict[str, int] = {}
-        self.tests = [test for _, test in split(blank, folds=FOLDS, seed=seed)]
-        """Places in `real` of each fold's questions."""
-        for k, test in enumerate(self.tests):
-            self._fold |= {self.real[int(i)].group: k for i in test}
-        self._readers: dict[frozenset[int], Reader] = {}
+        touches = [(item.group, *sorted(item.touches - {item.group})) for item in self.real]
+        self.documents = DocumentFolds(touches, [item.answerable for item in self.real], seed=seed)
+        """Which questions (places in `real`) are judged without which folds."""
+        self._readers: dict[frozenset[int], Reader | None] = {}
 
     def reader(self, out: frozenset[int] = frozenset()) -> Reader:
         """A reader that saw nothing of the documents of these folds.
@@ -128,15 +125,11 @@ class Folds:
         :raises InputError: if no sentence of the others proves an answer.
         """
         if out not in self._readers:
-            each = zip(*(self._sentences(item, out) for item in self._seen(out)), strict=True)
-            rows, labels, weights = (np.concatenate(one) for one in each)
-            chance = np.where(labels == 1, 1.0, min(1.0, _SENTENCES / len(labels))).astype(np.float32)
-            taken = np.random.default_rng(self._seed).random(len(labels)) < chance
-            trees = Boosted.fit(
-                rows[taken], labels[taken], (weights / chance)[taken].astype(np.float32), trees=self._trees
-            )
-            self._readers[out] = Reader(trees)
-        return self._readers[out]
+            self._readers[out] = self._fitted(self._seen(out), out)
+        found = self._readers[out]
+        if found is None:
+            raise InputError("The other documents have no question with spans; label some about more documents.")
+        return found
 
     def scores(self, item: Item, out: frozenset[int]) -> FloatArray:
         """(n,) of the item's sentences, by the reader that saw nothing of these folds."""
@@ -150,43 +143,64 @@ class Folds:
         for item in self._seen(out):
             if item.near and draw.random() >= _NEAR_SHARE:
                 continue
-            hidden = out | {self._fold.get(item.group, 0)}
+            hidden = out | self.documents.of(item.touches)
+            if not self._can_read(hidden):
+                continue
             row = judged_row(item.gathered, self.scores(item, hidden))
-            (also if item.near else real).append((row, int(item.answerable), item.group))
-        left = [k for k in range(len(self.tests)) if k not in out]
-        for i, stranger in enumerate(self.strangers):
-            scores = self.reader(out | {left[i % len(left)]}).read(stranger.rows)
+            group = self.documents.cluster.get(item.group, item.group)
+            (also if item.near else real).append((row, int(item.answerable), group))
+        left = [out | {k} for k in range(self.documents.count) if k not in out and self._can_read(out | {k})]
+        for i, stranger in enumerate(self.strangers if left else []):
+            scores = self.reader(left[i % len(left)]).read(stranger.rows)
             also.append((judged_row(stranger, scores), 0, f"off-topic/{i}"))
+        if not real:
+            raise InputError("The labelled questions are about too few documents to be split; label some on others.")
         return fit(_labelled(real), also=_labelled(also) if also else None, false_refusal=false_refusal, names=JUDGED)
-
-    def helps(self) -> bool:
-        """Whether the reader puts a proving passage first more often than retrieval does."""
-        read, retrieved = self.gain()
-        return read > retrieved
 
     def gain(self) -> tuple[float, float]:
         """Share of provable questions whose first passage proves the answer: in the reader's order, in the hybrid's.
 
-        Each fold is read by a reader that has not seen it.
+        Each question is read by a reader that has seen none of its documents; those that no reader is left for are not
+        counted.
         """
         first: list[bool] = []
         before: list[bool] = []
-        for k, test in enumerate(self.tests):
+        for out, test in self.documents.tests.items():
             for item in (self.real[int(i)] for i in test):
-                if item.holds.any():
+                if item.holds.any() and self._can_read(out):
                     best = passage_scores(
-                        self.scores(item, frozenset((k,))), item.gathered.places, len(item.gathered.reading.candidates)
+                        self.scores(item, out), item.gathered.places, len(item.gathered.reading.candidates)
                     )
                     first.append(bool(item.holds[item.gathered.places == int(np.argmax(best))].any()))
                     before.append(bool(item.holds[item.gathered.places == 0].any()))
         return (float(np.mean(first)), float(np.mean(before))) if first else (0.0, 0.0)
 
+    def _can_read(self, out: frozenset[int]) -> bool:
+        try:
+            self.reader(out)
+        except InputError:
+            return False
+        return True
+
+    def _fitted(self, items: Sequence[Item], out: frozenset[int]) -> Reader | None:
+        """None where nothing is left that proves an answer, or nothing else."""
+        if not items:
+            return None
+        each = zip(*(self._sentences(item, out) for item in items), strict=True)
+        rows, labels, weights = (np.concatenate(one) for one in each)
+        chance = np.where(labels == 1, 1.0, min(1.0, _SENTENCES / max(1, len(labels)))).astype(np.float32)
+        taken = np.random.default_rng(self._seed).random(len(labels)) < chance
+        if len(np.unique(labels[taken])) < 2:
+            return None
+        trees = Boosted.fit(rows[taken], labels[taken], (weights / chance)[taken].astype(np.float32), trees=self._trees)
+        return Reader(trees)
+
     def _seen(self, out: frozenset[int]) -> list[Item]:
-        return [item for item in self.items if not any(self._fold.get(title) in out for title in item.touches)]
+        return [item for item in self.items if out.isdisjoint(self.documents.of(item.touches))]
 
     def _sentences(self, item: Item, out: frozenset[int]) -> tuple[FloatArray, IntArray, FloatArray]:
         titles = [c.title for c in item.gathered.reading.candidates]
-        seen = np.array([self._fold.get(title) not in out for title in titles], bool)[item.gathered.places]
+        seen = np.array([self.documents.fold.get(title) not in out for title in titles], bool)[item.gathered.places]
         weight = np.full(int(seen.sum()), _NEAR_WEIGHT if item.near else 1.0, np.float32)
         return item.gathered.rows[seen], item.holds[seen].astype(np.int64), weight
 

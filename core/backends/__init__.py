@@ -9,12 +9,13 @@ from core.backends.providers import ProviderOptions, resolve_precision
 from core.errors import InputError
 from core.models.artifacts import Artifact, ArtifactStore
 from core.models.catalog import slug
+from core.models.task import FILE_NAME as TASK_FILE
 from core.settings import CoreSettings
 
 if TYPE_CHECKING:
     from core.backends.headed_onnx import OnnxHeads
 
-__all__ = ["artifact_name", "load_encoder", "load_generator", "load_heads"]
+__all__ = ["artifact_name", "has_heads", "load_encoder", "load_generator", "load_heads", "open_heads"]
 
 HEADED = ("classifier", "tagger", "reranker")
 """Kinds of published models that have heads."""
@@ -43,20 +44,36 @@ def load_encoder(settings: CoreSettings, name: str | None = None) -> Encoder:
 
 
 def load_heads(settings: CoreSettings, name: str) -> OnnxHeads:
-    """Open a published fine-tuned model on the provider and precision of the settings; needs no torch.
+    """Open the version in force of a published fine-tuned model; needs no torch.
 
-    :param name: the name of a published classifier, tagger or reranker, with or without its precision.
+    :param name: as it was published: "topics" is never "topics-int8", nor a folder of that name.
     :raises InputError: if what is published under the name is of another kind.
     :raises ModelNotPrepared: if nothing is.
     :raises ArtifactDamaged: if a file differs from its manifest.
     :raises ProviderUnavailable: if the provider asked for would not run it.
     """
+    return open_heads(settings, ArtifactStore(settings.models_folder).resolve(name))
+
+
+def has_heads(artifact: Artifact) -> bool:
+    """Whether a published model is of a kind that `open_heads` opens; an app's own classifier of vectors is not."""
+    return artifact.manifest.kind in HEADED and TASK_FILE in artifact.manifest.files
+
+
+def open_heads(settings: CoreSettings, artifact: Artifact) -> OnnxHeads:
+    """Open one version of a published fine-tuned model on the provider of the settings; needs no torch.
+
+    :param artifact: as the store resolved it, its hashes checked.
+    :raises InputError: if it is of another kind.
+    :raises ArtifactDamaged: if its files are no such model.
+    :raises ProviderUnavailable: if the provider asked for would not run it.
+    """
     from core.backends.headed_onnx import OnnxHeads
 
-    artifact = _resolve(settings, name)
-    kind = artifact.manifest.kind
-    if kind not in HEADED:
-        raise InputError(f"{artifact.name!r} is a published {kind}; this needs one of {', '.join(HEADED)}.")
+    if not has_heads(artifact):
+        kind = artifact.manifest.kind
+        lacks = f" without {TASK_FILE}, which only its app can open" if kind in HEADED else ""
+        raise InputError(f"{artifact.name!r} is a published {kind}{lacks}; this needs one of {', '.join(HEADED)}.")
     return OnnxHeads(
         artifact.folder, provider=settings.provider, threads=settings.threads, options=_options(settings, artifact)
     )

@@ -2,7 +2,7 @@
 
 Whoever asks gets one model for the whole call: the old one until its calls end, the new one from the moment it is open.
 Nobody waits for the opening but the thread that found the new version, and a version that cannot be opened leaves the
-old one in its place. Knows the store's pointer and a function that opens; nothing of what is opened.
+old one in its place. Knows the store and a function that opens; nothing of what is opened.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
-from core.errors import ModelError
+from core.errors import SuiteError
 from core.log import get_logger
-from core.models.artifacts import ArtifactStore
+from core.models.artifacts import Artifact, ArtifactStore
 
 T = TypeVar("T")
 
@@ -23,30 +23,32 @@ T = TypeVar("T")
 class Reloading(Generic[T]):
     """Holds the version in force of one published model."""
 
-    def __init__(self, load: Callable[[], T], store: ArtifactStore, name: str, *, every: float = 1.0) -> None:
+    def __init__(self, load: Callable[[Artifact], T], store: ArtifactStore, name: str, *, every: float = 1.0) -> None:
         """Open the version in force.
 
-        :param load: opens what is in force now, hashes checked, as `core.backends.load_heads` does.
+        :param load: opens a version whose hashes were checked, as `core.backends.open_heads` does.
+        :param name: as it was published; no other name is looked for.
         :param every: seconds between looks at the store, at least.
-        :raises ModelError: as `load`.
+        :raises ModelError: if nothing is published under the name, a file differs from its manifest, or as `load`.
         """
         self._load, self._store, self._name, self._every = load, store, name, every
         self._opening = threading.Lock()
-        self._version = self._seen = store.current(name)
-        self._model = load()
+        artifact = store.resolve(name)
+        self._seen: str | None = artifact.version
+        self._held = (load(artifact), artifact.version)
         self._looked = time.monotonic()
 
     @property
-    def version(self) -> str | None:
+    def version(self) -> str:
         """The version that answers now."""
-        return self._version
+        return self._held[1]
 
     @contextmanager
-    def use(self) -> Iterator[T]:
-        """The model for one call; it stays the same, and open, until the `with` ends."""
+    def use(self) -> Iterator[tuple[T, str]]:
+        """The model for one call, with its version; it stays the same, and open, until the `with` ends."""
         if time.monotonic() - self._looked >= self._every:
             self._look()
-        yield self._model
+        yield self._held
 
     def _look(self) -> None:
         if not self._opening.acquire(blocking=False):  # somebody looks already: this call takes what is there
@@ -58,11 +60,13 @@ class Reloading(Generic[T]):
                 return
             self._seen = current  # a version that cannot be opened is tried once, not with every call
             try:
-                fresh = self._load()
-            except ModelError as error:
+                artifact = self._store.resolve(self._name)
+                fresh = self._load(artifact)
+            except (SuiteError, OSError) as error:
                 get_logger(__name__).error("model_not_reloaded", model=self._name, version=current, error=str(error))
                 return
-            self._model, self._version = fresh, current  # the old one goes when the last call lets go of it
-            get_logger(__name__).info("model_reloaded", model=self._name, version=current)
+            self._seen = artifact.version
+            self._held = (fresh, artifact.version)  # the old one goes when the last call lets go of it
+            get_logger(__name__).info("model_reloaded", model=self._name, version=artifact.version)
         finally:
             self._opening.release()

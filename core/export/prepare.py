@@ -1,7 +1,8 @@
 """Everything a server needs, exported once: what the settings name is exported, proved and published.
 
 Safe to stop and to run again: each model is published as soon as it is proved, and what is published from the same
-source by the same exporter is left alone. Needs the extra `train`; knows every exporter, is imported by no server.
+source by the same exporter is left alone; so is what the company published itself under such a name. Needs the extra
+`train`; knows every exporter, is imported by no server.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,6 +22,7 @@ from core.models import card
 from core.models.artifacts import Artifact, ArtifactStore
 from core.models.catalog import Architecture, Source, find
 from core.models.files import Lock
+from core.models.ownership import own_model
 from core.progress import Report, quiet
 from core.settings import CoreSettings
 
@@ -66,27 +68,47 @@ def prepare(
 ) -> list[Artifact]:
     """Export and publish models; the published artifacts, those left alone included.
 
+    A model that the company trained or published itself is left alone, also with `force`, unless `names` asks for it.
+
     :param names: catalog names, folders or hub ids; None means the encoders and the generator of the settings. The one
         function that may download: a hub id that is not in its cache.
     :param force: export again what is published and sound.
     :param progress: told of every model and of all.
     :raises ParityFailed: if an export differs from its source; what was published before stays in force.
     :raises Unavailable: if the hub does not answer.
+    :raises ArtifactDamaged: if a model of the company's own is damaged; it is not replaced.
     """
     store = ArtifactStore(settings.models_folder)
     store.root.mkdir(parents=True, exist_ok=True)
     with Lock(store.root / ".prepare.lock", keep=True):  # a second run waits, then finds everything done
-        for left in store.root.glob(f"{_WORK}*"):
-            shutil.rmtree(left, ignore_errors=True)
-        jobs = [_job(settings, name) for name in names or _named(settings)]
+        for killed in store.root.glob(f"{_WORK}*"):
+            shutil.rmtree(killed, ignore_errors=True)
         done: list[Artifact] = []
+        jobs = [_job(settings, name) for name in names or _named(settings)]
+        if names is None:
+            jobs = [_without_own(job, store, done) for job in jobs]
         for i, job in enumerate(jobs):
             progress("models", i, len(jobs))
             origin = {**job.origin(), "stamp": job.source.stamp(), "digest": ""}
+            if not job.targets:
+                continue
             found = [] if force else _published(store, job, origin)
             done += found or _export(store, job, origin, settings.home / "cache", progress)
         progress("models", len(jobs), len(jobs))
     return done
+
+
+def _without_own(job: _Job, store: ArtifactStore, own: list[Artifact]) -> _Job:
+    """The job without the names under which the company published its own models; those are added to `own`."""
+    found = [artifact for name in job.targets if (artifact := own_model(store, name, _shipped)) is not None]
+    own += found
+    left = {artifact.name for artifact in found}
+    return replace(job, targets={name: precision for name, precision in job.targets.items() if name not in left})
+
+
+def _shipped(source: Mapping[str, Any]) -> bool:
+    """Whether an artifact was made here: only preparation notes the exporter's version."""
+    return "exporter" in source
 
 
 def _named(settings: CoreSettings) -> list[str]:

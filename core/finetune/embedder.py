@@ -8,6 +8,7 @@ vectors; nothing of files. What is saved is a folder that sentence-transformers 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +26,7 @@ from core.finetune.args import TrainArgs
 from core.finetune.backbone import Backbone, adapt, check_length, freeze, merge, open_backbone
 from core.finetune.data import Labelled, Pair
 from core.finetune.losses import supervised_contrastive
-from core.finetune.negatives import Mining, mine
+from core.finetune.negatives import Mining, linked, mine, usable
 from core.finetune.tokens import pad_rows, token_rows
 from core.finetune.trainer import Batch, Job, Outcome, train
 from core.models.task import TaskConfig
@@ -93,11 +94,13 @@ def fit(
     """Train an encoder.
 
     Pairs use the multiple-negatives ranking loss: every other passage of the batch is a negative, and so are the pair's
-    own and the mined ones. Labelled texts use the supervised contrastive loss.
+    own and the mined ones, however many it has; but never a passage that the pairs link with the query. Labelled texts
+    use the supervised contrastive loss.
 
     :param held: measured before and after: pairs by MRR@10 over all held passages, labelled texts by the label of the
         nearest class centre.
-    :raises InputError: if rows are empty, pairs are all negative, or labels are fewer than two.
+    :raises InputError: if rows are empty, pairs are all negative or all linked with each other and without negatives,
+        or labels are fewer than two.
     """
     if not rows:
         raise InputError("There are no rows to train on.")
@@ -111,7 +114,9 @@ def fit(
     notes: tuple[str, ...] = ()
     if pairs:
         pairs, notes = mine(pairs, lambda texts: _encode(model, backbone, texts, limit), args.negatives)
-        job = _ranking_job(model, backbone, pairs, args, limit)
+        kept, left_out = usable(pairs)
+        notes += left_out
+        job = _ranking_job(model, backbone, kept, args, limit)
     else:
         job = _label_job(model, backbone, labelled, args, limit)
 
@@ -168,45 +173,70 @@ def _sentence_model(backbone: Backbone, limit: int, args: EmbedderArgs) -> Any:
     return SentenceTransformer(modules=[transformer, pooling], device="cpu")
 
 
-def _ranking_job(model: Any, backbone: Backbone, pairs: Sequence[Pair], args: EmbedderArgs, limit: int) -> Job:
-    from sentence_transformers.sentence_transformer import losses
+def _ranking_job(model: Any, backbone: Backbone, kept: Sequence[Pair], args: EmbedderArgs, limit: int) -> Job:
+    from core.finetune.ranking import PURE, links, make_loss
 
-    kept = [pair for pair in pairs if pair.score is None or pair.score >= 0.5]
     if not kept:
         raise InputError("Every pair is a negative one (label 0); an embedder needs pairs that belong together.")
-    columns = min(len(pair.negatives) for pair in kept)
-    texts = [[p.query for p in kept], [p.positive for p in kept]]
-    texts += [[p.negatives[i] for p in kept] for i in range(columns)]
-    rows = [token_rows(backbone.tokenizer, column, limit) for column in texts]
-    directions: Any = ("query_to_doc", "doc_to_query") if args.symmetric else ("query_to_doc",)
-    options: dict[str, Any] = {"scale": 1 / args.temperature, "directions": directions}
-    loss: Any
-    if args.cached:
-        if args.adversarial.active:
-            raise InputError("cached batches are embedded twice and cannot be combined with adversarial training.")
-        loss = losses.CachedMultipleNegativesRankingLoss(model, mini_batch_size=args.cached, **options)
-    else:
-        loss = losses.MultipleNegativesRankingLoss(model, **options)
+    if args.cached and args.adversarial.active:
+        raise InputError("cached batches are embedded twice and cannot be combined with adversarial training.")
+    groups = linked(kept)
+    if len(set(groups.values())) < 2 and not any(pair.negatives for pair in kept):
+        raise InputError(
+            f"All {len(kept)} pairs are linked by shared queries or passages, so no passage is wrong for any query. "
+            "Give pairs of other topics, or a column `negatives`."
+        )
     pad_id = int(backbone.tokenizer.pad_token_id)
+    queries, positives = (
+        token_rows(backbone.tokenizer, texts, limit)
+        for texts in ([pair.query for pair in kept], [pair.positive for pair in kept])
+    )
+    flat = iter(token_rows(backbone.tokenizer, [text for pair in kept for text in pair.negatives], limit))
+    negatives = [[next(flat) for _ in pair.negatives] for pair in kept]
+    loss = make_loss(model, temperature=args.temperature, symmetric=args.symmetric, cached=args.cached)
 
     def collate(chosen: Sequence[int]) -> dict[str, Any]:
-        return {"columns": [pad_rows([column[i] for i in chosen], pad_id) for column in rows]}
+        wrong = [row for i in chosen for row in negatives[i]]
+        columns = [[queries[i] for i in chosen], [positives[i] for i in chosen], *([wrong] if wrong else [])]
+        if not args.cached:
+            columns = [[row for column in columns for row in column]]  # one forward pass
+        others = [(place, groups.get(text, PURE)) for place, i in enumerate(chosen) for text in kept[i].negatives]
+        return {
+            "columns": [pad_rows(column, pad_id) for column in columns],
+            "links": links([groups[kept[i].query] for i in chosen], others),
+        }
 
-    def objective(_: nn.Module, batch: Batch) -> torch.Tensor:
+    def objective(module: nn.Module, batch: Batch) -> torch.Tensor:
         columns = [dict(column) for column in batch["columns"]]
-        found: torch.Tensor = loss(columns, torch.empty(0))
+        found: torch.Tensor
+        if args.cached:
+            found = loss(columns, batch["links"])
+        else:
+            rows = module(columns[0])["sentence_embedding"]
+            n = len(rows) - batch["links"].shape[1]
+            found = loss.compute_loss_from_embeddings([rows[:n], rows[n:]], batch["links"])
         return found
 
-    lengths = [max(len(column[i]["input_ids"]) for column in rows) for i in range(len(kept))]
+    lengths = [
+        max(len(row["input_ids"]) for row in (queries[i], positives[i], *negatives[i])) for i in range(len(kept))
+    ]
     return Job(
         model,
         range(len(kept)),
         lengths,
         collate,
         objective,
-        keys=[pair.positive for pair in kept],
+        keys=_keys([groups[pair.query] for pair in kept], args.batch_size),
         embedded=model[0].model,
     )
+
+
+def _keys(groups: Sequence[int], batch_size: int) -> list[int]:
+    """What keeps linked pairs in different batches; those of a group with more pairs than there are batches cannot be
+    kept apart, and lie where they fall.
+    """
+    sizes, batches = Counter(groups), -(-len(groups) // batch_size)
+    return [group if sizes[group] <= batches else -1 - i for i, group in enumerate(groups)]
 
 
 def _label_job(model: Any, backbone: Backbone, rows: Sequence[Labelled], args: EmbedderArgs, limit: int) -> Job:

@@ -46,6 +46,11 @@ class Best:
         steps = [step for step, _ in self.history]
         return len(steps) - 1 - steps.index(self.step) if self.step is not None else 0
 
+    @property
+    def stops(self) -> bool:
+        """Whether enough evaluations brought nothing for early stopping."""
+        return bool(self.args.early_stopping) and self.stale >= self.args.early_stopping
+
     def consider(self, step: int, figures: Mapping[str, float], model: torch.nn.Module) -> None:
         """Take note of an evaluation; keep the weights if they are the best."""
         self.history = [entry for entry in self.history if entry[0] < step] + [(step, dict(figures))]
@@ -84,10 +89,11 @@ class Schedule(TrainerCallback):
         self.save_every = args.checkpoint_every or self.evaluate_every
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
-        """After an update."""
+        """After an update. Where an evaluation may be the end, the loss up to it is logged with it."""
         step, last = state.global_step, state.global_step >= self.total
-        control.should_log = step % self.args.log_every == 0 or last
         control.should_evaluate = self.evaluates and (step % self.evaluate_every == 0 or last)
+        may_stop = bool(self.args.early_stopping) and control.should_evaluate
+        control.should_log = step % self.args.log_every == 0 or last or may_stop
         control.should_save = self.saves and (step % self.save_every == 0 or last)
         return control
 
@@ -98,6 +104,6 @@ class Schedule(TrainerCallback):
 
     def on_log(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
         """Stop early once enough evaluations brought nothing."""
-        if self.args.early_stopping and self.best.stale >= self.args.early_stopping:
+        if self.best.stops:
             control.should_training_stop = True
         return control

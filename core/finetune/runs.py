@@ -24,7 +24,10 @@ from core.models.files import Lock, replace_text, sync_tree
 CONFIG, DATA, MODEL = "config.json", "data.json", "model"
 SEARCH = "search.db"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_LOCK, _HALF = ".lock", ".model-half"
+LOCK, SEARCH_LOCK = ".lock", ".search.lock"
+_HALF = ".model-half"
+_FIGURES = ("evaluations.json", "metrics.jsonl", "curves.png", "tensorboard", "report.json", "reliability.png")
+_TRAINED = (MODEL, _HALF, "checkpoints", "best.safetensors", *_FIGURES, DATA, CONFIG)  # what names the rest comes last
 
 
 class Run:
@@ -58,15 +61,14 @@ class Run:
         :raises Conflict: if the folder holds a run of other options or data, or another process works in it.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        lock = self.folder / _LOCK
+        lock = self.folder / LOCK
         if not Lock.is_free(lock):
             raise Conflict(f"Another process is training in {self.folder}; wait for it, or choose another --run.")
+        if not Lock.is_free(self.folder / SEARCH_LOCK):
+            raise Conflict(f"A search is under way in {self.folder}; wait for it, or choose another --run.")
         with Lock(lock):
             if restart:
-                self._check_ours()
-                for path in self.folder.iterdir():
-                    if path.name != _LOCK:
-                        shutil.rmtree(path) if path.is_dir() else path.unlink()
+                self.empty()
             self._agree(json.loads(json.dumps(asked)))
             yield
 
@@ -92,21 +94,41 @@ class Run:
             shutil.rmtree(work, ignore_errors=True)
         return self.model
 
-    def _check_ours(self) -> None:
-        """A folder that no run made is never emptied."""
-        left = {path.name for path in self.folder.iterdir()} - {_LOCK}
-        if left and not left & {CONFIG, SEARCH}:
-            raise Conflict(f"{self.folder} holds files and no run; --restart removes runs only.")
+    def empty(self) -> None:
+        """Remove all that a run or a search left; for who holds the lock.
 
-    def _agree(self, asked: dict[str, Any]) -> None:
+        :raises Conflict: if the folder holds files, and no run made it: such a folder is never emptied.
+        """
+        left = [path for path in self.folder.iterdir() if path.name not in (LOCK, SEARCH_LOCK)]
+        if left and not {path.name for path in left} & {CONFIG, SEARCH}:
+            raise Conflict(f"{self.folder} holds files and no run; --restart removes runs only.")
+        for path in left:
+            _remove(path)
+
+    def drop_training(self) -> None:
+        """Remove what a training left; a search, rows that were made, and files of others stay."""
+        for name in _TRAINED:
+            _remove(self.folder / name)
+
+    def asked(self) -> Mapping[str, Any] | None:
+        """What the training here was asked; None where there is none.
+
+        :raises InputError: if its file is damaged.
+        """
         path = self.folder / CONFIG
         if not path.is_file():
-            replace_text(path, json.dumps(asked, indent=1, ensure_ascii=False) + "\n")
-            return
+            return None
         try:
-            known = json.loads(path.read_text(encoding="utf-8"))
+            known: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise InputError(f"{path} is damaged ({error}); pass --restart to begin anew.") from error
+        return known
+
+    def _agree(self, asked: dict[str, Any]) -> None:
+        known = self.asked()
+        if known is None:
+            replace_text(self.folder / CONFIG, json.dumps(asked, indent=1, ensure_ascii=False) + "\n")
+            return
         if known != asked:
             different = sorted(_flat(known).items() ^ _flat(asked).items())
             names = sorted({name for name, _ in different})
@@ -114,6 +136,13 @@ class Run:
                 f"{self.folder} holds a run with other {', '.join(names[:6])}. Choose another --run, or pass --restart "
                 "to drop it."
             )
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

@@ -66,7 +66,7 @@ class Outcome:
     seconds: float
     """Of this process; a resumed run counts from the resume."""
     loss: float
-    """Mean over the updates of this process."""
+    """Mean over the updates of this process; where there were none any more, the last that was logged."""
     best_step: int | None
     figures: Mapping[str, float]
     """Of the weights that were kept; empty without an evaluator."""
@@ -74,6 +74,8 @@ class Outcome:
 
 def train(job: Job, args: TrainArgs, folder: Path | None = None, *, progress: Report = quiet) -> Outcome:
     """Train `job.model` in place, from the last checkpoint under `folder` if there is one.
+
+    A training that had come to its end, by its updates or by early stopping, gets its weights back and no update more.
 
     :param folder: run folder for checkpoints, figures and curves; None keeps nothing and cannot resume.
     :raises Diverged: if the loss is no number.
@@ -92,7 +94,8 @@ def train(job: Job, args: TrainArgs, folder: Path | None = None, *, progress: Re
             result = trainer.train(resume_from_checkpoint=str(saved) if saved else None)
         figures = trainer.finish()
         best = trainer.best.step if args.keep_best else None
-        return Outcome(trainer.state.global_step, time.monotonic() - start, float(result.training_loss), best, figures)
+        loss = trainer.last_loss() if trainer.was_over else float(result.training_loss)
+        return Outcome(trainer.state.global_step, time.monotonic() - start, loss, best, figures)
 
 
 def updates(rows: int, args: TrainArgs) -> int:
@@ -107,7 +110,9 @@ class _SuiteTrainer(Trainer):
         device = pick_device(args)
         precision = pick_precision(args, device == "cuda")
         total = updates(len(job.rows), args)
-        self.job, self.suite, self.folder, self.keep = job, args, folder, keep
+        self.job, self.suite, self.folder, self.keep, self.total = job, args, folder, keep, total
+        self.was_over = False
+        """Whether the checkpoint this process began with was the end of the training."""
         self.best = Best(folder, args)
         self.adversary = Adversary(job.embedded or _backbone(job.model), args.adversarial, editor=job.editor)
         each_epoch = math.ceil(math.ceil(len(job.rows) / args.batch_size) / args.gradient_accumulation)
@@ -164,6 +169,13 @@ class _SuiteTrainer(Trainer):
         loader: Any = DataLoader(_Rows(self.job.rows), batch_sampler=batches, collate_fn=self.job.collate)
         return self.accelerator.prepare(loader)
 
+    def _run_epoch(self, *args: Any, **more: Any) -> None:
+        """Nothing where a resumed training has had its last update: the loop itself looks only after one more."""
+        if self.was_over:
+            self.control.should_training_stop = True
+        else:
+            super()._run_epoch(*args, **more)  # type: ignore[no-untyped-call]
+
     def training_step(self, model: nn.Module, inputs: Any, num_items_in_batch: Any = None) -> torch.Tensor:
         """Forward and backward of one batch, the adversary's passes included."""
         model.train()
@@ -205,6 +217,10 @@ class _SuiteTrainer(Trainer):
         self.job.model.eval()
         return self.best.figures
 
+    def last_loss(self) -> float:
+        """The loss that was logged last, in this process or before; 0 where none was."""
+        return next((float(entry["loss"]) for entry in reversed(self.state.log_history) if "loss" in entry), 0.0)
+
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         checkpoints.save(self, self.folder / "checkpoints")
 
@@ -215,6 +231,7 @@ class _SuiteTrainer(Trainer):
         if checkpoint is not None:
             checkpoints.load_optimizer(self, Path(checkpoint))
             self.best.rewind(self.state.global_step)
+            self.was_over = self.state.global_step >= self.total or self.best.stops
 
     def _load_rng_state(self, checkpoint: str | None) -> None:
         if checkpoint is not None:

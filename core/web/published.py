@@ -1,20 +1,23 @@
 """Published fine-tuned models over HTTP: what there is, and what a model says of texts.
 
-Knows the artifact store and headed models; knows no app. A model is opened when it is first asked and taken anew when
-another version comes into force: publishing interrupts no request. The least recently used ones are let go.
+Knows the artifact store and headed models; knows no app. A model is opened by its exact name when it is first asked,
+while the others answer on, and taken anew when another version comes into force: publishing interrupts no request. The
+least recently used ones are let go.
 """
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel, Field
 
-from core.backends import HEADED, load_heads
+from core.backends import has_heads, open_heads
 from core.backends.headed_onnx import OnnxHeads
 from core.backends.reloading import Reloading
 from core.errors import InputError, NotFound
@@ -75,8 +78,17 @@ class Answered(BaseModel):
     """In the order of the texts."""
 
     model: str
-    version: str | None
+    version: str
+    """The version that answered."""
     results: list[Said]
+
+
+@dataclass(slots=True)
+class _Place:
+    """Of one name: what is open, and who opens it."""
+
+    opening: threading.Lock = field(default_factory=threading.Lock)
+    model: Reloading[OnnxHeads] | None = None
 
 
 class Shelf:
@@ -85,23 +97,43 @@ class Shelf:
     def __init__(self, settings: CoreSettings, *, most: int = OPEN_AT_ONCE) -> None:
         self.settings, self.most = settings, most
         self.store = ArtifactStore(settings.models_folder)
-        self._open: OrderedDict[str, Reloading[OnnxHeads]] = OrderedDict()
+        self._open: OrderedDict[str, _Place] = OrderedDict()
         self._lock = threading.Lock()
 
     def model(self, name: str) -> Reloading[OnnxHeads]:
-        """The model of that name, opened if need be.
+        """The model published under exactly that name, opened if need be. Only calls for the same name wait for it.
 
-        :raises NotFound: if nothing of the kinds that answer here is published under the name.
+        :raises NotFound: if nothing is published under the name.
+        :raises InputError: if it is no name, or what is published under it is of a kind that does not answer here.
         """
+        place = self._place(name)
+        try:
+            with place.opening:
+                if place.model is None:
+                    place.model = Reloading(functools.partial(open_heads, self.settings), self.store, name)
+                model = place.model
+        except BaseException:
+            with self._lock:
+                if self._open.get(name) is place:
+                    del self._open[name]
+            raise
+        self._let_go()
+        return model
+
+    def _place(self, name: str) -> _Place:
         with self._lock:
             if name not in self._open:
                 if self.store.current(name) is None:
                     raise NotFound(f"No model {name!r} is published; `triptych models list` shows what is.")
-                self._open[name] = Reloading(lambda: load_heads(self.settings, name), self.store, name)
-                while len(self._open) > self.most:
-                    self._open.popitem(last=False)
+                self._open[name] = _Place()
             self._open.move_to_end(name)
             return self._open[name]
+
+    def _let_go(self) -> None:
+        """The least recently used models, where too many are open; calls under way keep theirs."""
+        with self._lock:
+            for name in [name for name, place in self._open.items() if place.model is not None][: -self.most]:
+                del self._open[name]
 
     def say(self, name: str, texts: Sequence[str], pairs: Sequence[str] | None = None) -> Answered:
         """What a model says of each text.
@@ -110,9 +142,7 @@ class Shelf:
         """
         if pairs is not None and len(pairs) != len(texts):
             raise InputError(f"{len(texts)} texts came with {len(pairs)} pairs; every text needs one.")
-        reloading = self.model(name)
-        with reloading.use() as model:
-            version = reloading.version
+        with self.model(name).use() as (model, version):
             if model.task.task == "tagger":
                 found = [
                     Said(
@@ -142,7 +172,7 @@ def published_part(settings: CoreSettings, web: WebSettings) -> Part:
 
     @router.get("", summary="Published models that answer here")
     def models() -> list[ModelOut]:
-        found = [a for a in shelf.store.list() if a.current and a.manifest.kind in HEADED]
+        found = [a for a in shelf.store.list() if a.current and has_heads(a)]
         return [
             ModelOut(name=a.name, version=a.version, kind=a.manifest.kind, published=a.manifest.created) for a in found
         ]

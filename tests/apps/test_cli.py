@@ -154,3 +154,26 @@ def test_ctrl_c_is_130_and_says_how_to_go_on() -> None:
     out, err = process.communicate(timeout=20)
     assert process.returncode == 130, err
     assert out == "" and "run the same command again" in err
+
+
+def test_prepare_leaves_models_of_your_own_alone_and_says_so(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from core.models.artifacts import ArtifactStore
+    from tests.core.backends import tiny_encoder
+
+    folder = str(tiny_encoder.source())
+    for name, value in (("ENCODER", folder), ("MULTILINGUAL_ENCODER", folder), ("GENERATOR", "none")):
+        monkeypatch.setenv(f"TRIPTYCH_{name}", value)
+    store = ArtifactStore(home / "models")
+    source = {"samples": "others", "questions": "a hash"}
+    store.publish("answerability", lambda target: model(target, "own") and None, kind="check", source=source)
+    for force in ([], ["--force"]):
+        assert main(["models", "prepare", *force, "--json"]) == 0
+        assert {row["name"]: row["version"] for row in json.loads(capsys.readouterr().out)}["answerability"] == "0001"
+    assert main(["models", "prepare", "--force"]) == 0
+    assert "answerability 0001 is your own and stays" in " ".join(capsys.readouterr().err.split())
+    with monkeypatch.context() as without:
+        without.setenv("TRIPTYCH_ENCODER", "minilm")
+        assert main(["models", "prepare", "answerability"]) == 1, "by its name it is made again: of these encoders"
+    assert "minilm" in capsys.readouterr().err and store.current("answerability") == "0001"

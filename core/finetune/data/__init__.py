@@ -13,6 +13,7 @@ from core.finetune.data.examples import (
     content,
     fingerprint,
     label_list,
+    sequence,
     tag_list,
 )
 from core.finetune.data.labelled import HeadColumn, parse_heads, read_labelled
@@ -64,6 +65,7 @@ __all__ = [
     "read_plain",
     "read_tagged",
     "resolve",
+    "sequence",
     "spans_to_tags",
     "split",
     "stream_plain",

@@ -253,6 +253,13 @@ def fingerprint(rows: Iterable[Example]) -> str:
     return hashlib.sha256("".join(sorted(map(content, rows))).encode()).hexdigest()
 
 
+def sequence(rows: Iterable[Example]) -> str:
+    """SHA-256 (64 hex digits) of what the rows say, in this order: what a training hangs on, for batches are drawn by
+    place.
+    """
+    return hashlib.sha256("".join(map(content, rows)).encode()).hexdigest()
+
+
 def label_list(rows: Iterable[Labelled], head: str = "label") -> tuple[str, ...]:
     """The labels under a head, sorted."""
     return tuple(sorted({label for row in rows for label in row.labels.get(head, ())}))

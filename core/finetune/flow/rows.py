@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import InputError
-from core.finetune.data import DataReport, Policy, fingerprint, resolve, split
+from core.finetune.data import DataReport, Policy, fingerprint, resolve, sequence, split
 from core.finetune.flow.tasks import Reading, find_task
 from core.text.parse import Problem
 
@@ -57,8 +57,8 @@ class Data:
         return fingerprint(self.test) if self.test else ""
 
     def identity(self) -> dict[str, Any]:
-        """What of the data makes a run another run."""
-        return {"rows": fingerprint(self.rows), "held": fingerprint(self.held) if self.held else ""}
+        """What of the data makes a run another run: what the rows say, and their order."""
+        return {"rows": sequence(self.rows), "held": sequence(self.held) if self.held else ""}
 
     def as_dict(self) -> dict[str, Any]:
         """For data.json."""

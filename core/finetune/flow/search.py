@@ -8,9 +8,8 @@ The test rows are never looked at. Knows options and scores; nothing of models.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +19,13 @@ from core.finetune.flow.recipe import flat, make_options
 from core.finetune.flow.rows import Data
 from core.finetune.flow.space import Space, parse_space
 from core.finetune.flow.tasks import find_task
+from core.finetune.runs import LOCK, SEARCH_LOCK, Run
+from core.finetune.runs import SEARCH as STUDY
 from core.finetune.watch import Watcher, watched
 from core.models.files import Lock, replace_text
 from core.progress import Report, quiet
 
-STUDY, BEST, PLOT, TABLE = "search.db", "best.toml", "search.png", "search.json"
-_LOCK = ".search.lock"
+BEST, PLOT, TABLE = "best.toml", "search.png", "search.json"
 _STARTUP = 4
 _FAILED = "failed"
 
@@ -95,35 +95,62 @@ def search(
     restart: bool = False,
     progress: Report = quiet,
 ) -> Found:
-    """Try options until there are `trials` of them; those of an earlier, killed call count.
+    """Try options until there are `trials` of them. Those that an earlier call brought to an end count, those that were
+    killed do not. Where more trials find better options, a training with the earlier best ones gives way.
 
     :param folder: run folder; gets the study, `best.toml`, a table and a plot.
     :param space: table `[search]` of a recipe; empty means the task's usual space.
     :param restart: drop what an earlier run left in the folder.
     :raises InputError: if no rows are held out, the space names no option, or every trial failed.
-    :raises Conflict: if another process searches there, or the study is of another space or other data.
+    :raises Conflict: if another process works there, the study is of another space or other data, or the folder holds
+        a training that is not of this search.
     """
     if not data.held:
         raise InputError("A search chooses by held-out rows; give --held-out above 0.")
     kind = type(request.args)
     found = parse_space(space or {}, request.task, kind)
     folder.mkdir(parents=True, exist_ok=True)
-    lock = folder / _LOCK
-    if not Lock.is_free(lock) or not Lock.is_free(folder / ".lock"):
+    lock, run = folder / SEARCH_LOCK, Run(folder)
+    if not Lock.is_free(lock) or not Lock.is_free(folder / LOCK):
         raise Conflict(f"Another process works in {folder}; wait for it, or choose another --run.")
     with Lock(lock):
         if restart:
-            for path in folder.iterdir():
-                if path.name != _LOCK:
-                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+            run.empty()
         study = _open(folder, request, data, found)
-        while (done := sum(t.state.is_finished() for t in study.trials)) < trials:
+        _check_trained(run, study, request, data)
+        while (done := sum(map(_ended, study.trials))) < trials:
             progress("trials", done, trials)
             _run_one(study, request, data, found, cache, done)
         progress("trials", trials, trials)
         result = _result(study, folder)
         _keep(result, request, folder)
+        if run.asked() not in (None, _identity(request, result.best, data)):
+            run.drop_training()
     return result
+
+
+def with_options(request: Request, options: Mapping[str, Any]) -> Request:
+    """The request with options of a trial, by dotted name, on top of its own."""
+    own = dict(flat(request.args.model_dump(mode="json", exclude_defaults=True)))
+    return replace(request, args=make_options(type(request.args), None, {**own, **options}))
+
+
+def _identity(request: Request, options: Mapping[str, Any], data: Data) -> Any:
+    return json.loads(json.dumps(with_options(request, options).identity(data)))
+
+
+def _check_trained(run: Run, study: Any, request: Request, data: Data) -> None:
+    """A training that is not of this search is never dropped, and stands in the way of the one that comes after."""
+    known, whole = run.asked(), [each for each in study.trials if each.state.name == "COMPLETE"]
+    if known is not None and not any(known == _identity(request, each.params, data) for each in whole):
+        raise Conflict(
+            f"{run.folder} holds a training that is not of this search. Choose another --run, or pass --restart."
+        )
+
+
+def _ended(trial: Any) -> bool:
+    """Whether a trial came to an end of its own: whole, stopped, or failed with a reason. What was killed did not."""
+    return bool(trial.state.is_finished()) and (trial.state.name != "FAIL" or _FAILED in trial.user_attrs)
 
 
 def _open(folder: Path, request: Request, data: Data, space: Space) -> Any:
@@ -179,8 +206,7 @@ def _run_one(study: Any, request: Request, data: Data, space: Space, cache: Path
     trial = study.ask()
     judge = _Judge(trial)
     try:
-        options = dict(flat(request.args.model_dump(mode="json", exclude_defaults=True))) | space.propose(trial)
-        args = make_options(type(request.args), None, {**options, "track": []})
+        args = with_options(request, {**space.propose(trial), "track": []}).args
         with watched(judge):
             find_task(request.task).fit(data.rows, data.held, args, cache=cache, how=request.data.reading)
         if judge.best is None:
@@ -195,7 +221,7 @@ def _run_one(study: Any, request: Request, data: Data, space: Space, cache: Path
 
 def _result(study: Any, folder: Path) -> Found:
     optuna = _optuna()
-    trials = [_trial(each) for each in study.trials]
+    trials = [_trial(each) for each in study.trials if _ended(each)]
     whole = [t for t in trials if t.state == "whole" and t.score is not None]
     if not whole:
         why = next((t.why for t in trials if t.why), "none came to its end")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from apps.customer_service.answer import ACROSS
+from apps.customer_service.checks import CHECK
 from apps.customer_service.model import Knowledge
 from apps.customer_service.passages import fill
 from apps.customer_service.settings import CustomerServiceSettings
@@ -18,7 +19,9 @@ from apps.customer_service.train_checks import (
     sample_rows,
 )
 from core.backends.fake import FakeEncoder
+from core.errors import ArtifactDamaged, ModelNotPrepared
 from core.generate.features import FEATURES
+from core.models.artifacts import ArtifactStore
 
 
 @pytest.mark.parametrize(("folder", "file"), COLLECTIONS)
@@ -53,6 +56,28 @@ def test_rows_of_all_three_checks_come_from_the_samples() -> None:
         curve = np.array([[p.false_refusal, p.caught] for p in check.curve])
         assert (np.diff(curve, axis=0) >= -1e-6).all(), name
         assert check.threshold_for(0.0) <= check.threshold_for(0.1)
+
+
+def test_a_companys_own_checks_are_never_replaced_unless_they_are_named(tmp_path: Path) -> None:
+    settings = CustomerServiceSettings(home=tmp_path)
+    store = ArtifactStore(settings.models_folder)
+
+    def build(target: Path) -> None:
+        (target / "en.json").write_text("{}", encoding="utf-8")
+
+    old = {"samples": "of an earlier release", "version": 1}
+    own = store.publish(CHECK, build, kind="check", source={**old, "questions": "a hash"})
+    for force in (False, True):
+        assert prepare_checks(settings, force=force) == own
+    with pytest.raises(ModelNotPrepared, match="minilm"):  # there is no encoder here: it set to work
+        prepare_checks(settings, named=True)
+    (own.folder / "en.json").write_text("{ }", encoding="utf-8")
+    with pytest.raises(ArtifactDamaged, match="is your own, so no shipped"):
+        prepare_checks(settings, force=True)
+    (own.folder / "manifest.json").unlink()
+    store.publish(CHECK, build, kind="check", source=old)
+    with pytest.raises(ModelNotPrepared):  # shipped ones of an earlier release are made again
+        prepare_checks(settings)
 
 
 @pytest.mark.models

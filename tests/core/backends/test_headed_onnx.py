@@ -193,10 +193,18 @@ def test_a_published_model_is_opened_by_name_and_kind(headed: Make, tmp_path: Pa
     store.publish("intents-int8", build, kind="classifier")
     store.publish("plain", build, kind="classifier")
     store.publish("other", build, kind="encoder")
-    assert load_heads(settings, "intents").name == "intents-int8"
-    assert load_heads(settings, "plain").labels(["hello"])
+    assert load_heads(settings, "intents-int8").labels(["hello"]) == load_heads(settings, "plain").labels(["hello"])
+    with pytest.raises(ModelNotPrepared, match="'intents'"):
+        load_heads(settings, "intents")  # another name, though its precision is the settings' own
     with pytest.raises(InputError, match="'other' is a published encoder; this needs one of classifier, tagger"):
         load_heads(settings, "other")
+
+    def without_task(target: Path) -> None:
+        (target / "labels.json").write_text("[]", encoding="utf-8")
+
+    store.publish("vectors", without_task, kind="classifier")
+    with pytest.raises(InputError, match=r"without task\.json, which only its app can open"):
+        load_heads(settings, "vectors")
     with pytest.raises(ModelNotPrepared):
         load_heads(settings, "nobody")
 

@@ -8,7 +8,7 @@ import pytest
 
 from core.backends import load_encoder
 from core.backends.torch import TorchEncoder
-from core.errors import InputError, NotFound
+from core.errors import ArtifactDamaged, InputError, NotFound
 from core.export.prepare import prepare
 from core.models.artifacts import ArtifactStore
 from core.models.catalog import find
@@ -41,6 +41,25 @@ def test_a_damaged_export_is_made_again(settings: CoreSettings) -> None:
     first = prepare(settings)
     (first[1].folder / "model.onnx").write_bytes(b"damaged")
     assert [a.version for a in prepare(settings)] == ["0002", "0002"]
+
+
+def test_a_model_of_ones_own_is_never_replaced_unless_it_is_named(settings: CoreSettings) -> None:
+    store = ArtifactStore(settings.models_folder)
+    shipped = prepare(settings)[1]
+
+    def build(target: Path) -> None:
+        (target / "model.json").write_text("[1]", encoding="utf-8")
+
+    own = store.publish(shipped.name, build, kind="encoder", source={"task": "embedder", "run": "mine"})
+    for force in (False, True):
+        made = {artifact.name: artifact for artifact in prepare(settings, force=force)}
+        assert made[shipped.name].version == own.version == store.current(shipped.name) and len(made) == 2
+    assert store.current(made.popitem()[0]) == "0002", "the precision that is not one's own is made again"
+    (own.folder / "model.json").write_text("[2]", encoding="utf-8")
+    with pytest.raises(ArtifactDamaged, match="is your own, so no shipped"):
+        prepare(settings)
+    named = prepare(settings, [settings.encoder])
+    assert [artifact.version for artifact in named] == ["0003", "0003"]
 
 
 def test_what_a_killed_run_left_is_cleaned(settings: CoreSettings) -> None:

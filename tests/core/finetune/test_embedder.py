@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from core.finetune.batches import Batches
 from core.finetune.data import Pair
 from core.finetune.embedder import EmbedderArgs, fit
 from core.finetune.losses import supervised_contrastive
-from core.finetune.negatives import Mining, mine
+from core.finetune.negatives import Mining, linked, mine, usable
 from core.models.config import read_pretrained
 from tests.core.finetune.rows import labelled, pairs
 
@@ -97,6 +98,77 @@ def test_mined_negatives_are_near_and_never_right() -> None:
     assert [pair.negatives for pair in found[:2]] == [("c",), ("c",)]
     assert all(not set(pair.negatives) & {"a", "b"} for pair in found[:2])
     assert notes
+
+
+def test_what_the_pairs_link_is_no_mined_negative() -> None:
+    rows = [Pair("q", "a", ("e",)), Pair("r", "a"), Pair("r", "c"), Pair("s", "d"), Pair("c", "f")]
+    assert len({linked(rows)[text] for text in ("q", "r", "a", "c", "f")}) == 1
+    assert len(set(linked(rows).values())) == 2 and "e" not in linked(rows)
+
+    def encode(texts: Any) -> Any:
+        return np.ones((len(texts), 2), np.float32) / np.sqrt(2)
+
+    found, _ = mine(rows, encode, Mining(count=2))
+    assert all(set(pair.negatives) == {"e", "d"} for pair in found if pair.query != "s")
+    assert all(len(set(pair.negatives)) == 2 and "d" not in pair.negatives for pair in found if pair.query == "s")
+    pairs, notes = usable([Pair("q", "a", ("b", "n")), Pair("q", "b"), Pair("z", "n", score=0.0)])
+    assert [pair.negatives for pair in pairs] == [("n",), ()] and "1 negatives left out" in notes[0]
+
+
+def vectors(n: int, seed: int) -> torch.Tensor:
+    return torch.randn(n, 4, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_where_nothing_is_linked_the_loss_is_the_librarys(symmetric: bool) -> None:
+    from sentence_transformers.sentence_transformer import losses
+
+    from core.finetune.ranking import PURE, LinkedRanking, links
+
+    directions = ("query_to_doc", "doc_to_query") if symmetric else ("query_to_doc",)
+    columns = [vectors(5, 0), vectors(5, 1), vectors(5, 2)]
+    wanted = losses.MultipleNegativesRankingLoss(None, directions=directions)
+    mine = LinkedRanking(None, directions=directions)
+    labels = links(range(5), [(i, PURE) for i in range(5)])
+    found = mine.compute_loss_from_embeddings(columns, labels)
+    assert found.item() == pytest.approx(wanted.compute_loss_from_embeddings(columns, labels).item(), rel=1e-6)
+
+
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_linked_pairs_are_never_each_others_negatives_and_other_rows_lose_nothing(symmetric: bool) -> None:
+    from core.finetune.ranking import PURE, links, ranking_losses
+
+    queries, passages = vectors(3, 0), vectors(5, 1).requires_grad_()
+    labels = links([7, 7, 8], [(2, 7), (0, PURE)])  # a negative of the third pair is right for the first two
+    options = {"scale": 20.0, "symmetric": symmetric}
+    each = ranking_losses(queries, passages, labels, slice(None), **options)
+    (moved,) = torch.autograd.grad(each[0], passages, retain_graph=True)
+    assert [bool(row.any()) for row in moved] == [True, False, True, False, True]
+    (moved,) = torch.autograd.grad(each[2], passages, retain_graph=True)
+    assert all(bool(row.any()) for row in moved)
+    parts = [ranking_losses(queries, passages, labels, slice(i, i + 2), **options) for i in (0, 2)]
+    assert torch.equal(torch.cat(parts), each)
+
+
+@pytest.mark.parametrize("cached", [0, 3])
+def test_one_row_without_negatives_leaves_the_others_theirs(tiny_encoder: Path, tmp_path: Path, cached: int) -> None:
+    def loss(rows: list[Pair]) -> float:
+        args = options(tiny_encoder, batch_size=12, max_steps=1, cached=cached, learning_rate=1e-5)
+        return fit(rows, [], args, cache=tmp_path).outcome.loss
+
+    plain = distinct(12)
+    given = [replace(pair, negatives=(f"the {pair.query}", "the bank", "hello")) for pair in plain[:-1]]
+    assert loss([*given, plain[-1]]) > loss(plain) + 0.1
+
+
+def test_two_right_passages_of_one_query_are_learned_side_by_side(tiny_encoder: Path, tmp_path: Path) -> None:
+    rows = [Pair("where is paris ?", f"{word} paris") for word in ("red", "green", "blue", "price", "profit", "loss")]
+    with pytest.raises(InputError, match="All 6 pairs are linked"):
+        fit(rows, [], options(tiny_encoder), cache=tmp_path)
+    other = Pair("the bank ?", "bank shares")
+    fitted = fit([*rows, other], [], options(tiny_encoder, epochs=20.0, seed=3), cache=tmp_path)
+    query, bank, *right = fitted.encode([rows[0].query, other.positive, *(pair.positive for pair in rows)])
+    assert min(float(query @ each) for each in right) > float(query @ bank) + 0.3
 
 
 def test_rows_of_one_key_never_share_a_batch_where_that_is_possible() -> None:

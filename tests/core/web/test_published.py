@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,9 @@ import pytest
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
+from core.backends import open_heads
+from core.backends.reloading import Reloading
+from core.errors import InputError
 from core.export.headed import export_headed
 from core.models.artifacts import ArtifactStore
 from core.settings import CoreSettings
@@ -112,6 +117,72 @@ def test_a_tampered_model_is_refused(home: Path, headed: Make) -> None:
     with client(home) as http:
         answer = http.post("/models/tampered/predict", json={"texts": [TEXT]})
     assert answer.status_code == 500 and "differs from its manifest" in answer.text
+
+
+def test_a_name_is_that_name_and_no_other(
+    home: Path, headed: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path, "topics", headed("encoder", SINGLE), "classifier")
+    put(tmp_path, "topics-int8", headed("encoder", MULTI), "classifier")
+    put(tmp_path, "names-int8", headed("encoder", TOKEN), "tagger")
+    (tmp_path / "topics").mkdir()  # a folder of that name where the server runs
+    monkeypatch.chdir(tmp_path)
+    with client(tmp_path) as http:
+        for name, head in (("topics", SINGLE.name), ("topics-int8", MULTI.name)):
+            said = http.post(f"/models/{name}/predict", json={"texts": [TEXT]}).json()
+            assert said["model"] == name and list(said["results"][0]["labels"]) == [head]
+        assert http.post("/models/names/predict", json={"texts": [TEXT]}).status_code == 404
+
+
+def test_the_version_in_an_answer_is_the_one_that_answered(home: Path, headed: Make, tmp_path: Path) -> None:
+    put(tmp_path, "live", headed("encoder", SINGLE), "classifier")
+    model = Reloading(lambda artifact: artifact.folder, ArtifactStore(tmp_path / "models"), "live", every=0.0)
+    with model.use() as (folder, version):
+        put(tmp_path, "live", headed("encoder", SINGLE), "classifier")
+        with model.use() as (later, other):
+            assert (later.name, other) == ("0002", "0002") and model.version == "0002"
+        assert (folder.name, version) == ("0001", "0001")
+
+
+def test_a_version_of_another_kind_leaves_the_old_one_answering(home: Path, headed: Make, tmp_path: Path) -> None:
+    store = ArtifactStore(tmp_path / "models")
+    put(tmp_path, "live", headed("encoder", SINGLE), "classifier")
+    model = Reloading(partial(open_heads, CoreSettings(home=tmp_path)), store, "live", every=0.0)
+    put(tmp_path, "live", headed("encoder", SINGLE), "encoder")
+    for _ in range(2):
+        with model.use() as (heads, version):
+            assert version == "0001" and heads.labels([TEXT])
+
+
+def test_opening_one_model_keeps_no_other_waiting(home: Path, tmp_path: Path, headed: Make) -> None:
+    put(tmp_path, "slow", headed("encoder", SINGLE), "classifier")
+    put(tmp_path, "fast", headed("encoder", SINGLE), "classifier")
+    shelf = Shelf(CoreSettings(home=tmp_path))
+    manifest = tmp_path / "models" / "slow" / "versions" / "0001" / "manifest.json"
+    told = manifest.read_bytes()
+    manifest.unlink()
+    os.mkfifo(manifest)  # reading it waits for a writer: a model that is slow to open
+    found: list[str] = []
+    opening = threading.Thread(target=lambda: found.append(shelf.say("slow", [TEXT]).version))
+    opening.start()
+    answering = threading.Thread(target=lambda: found.append(shelf.say("fast", [TEXT]).model))
+    answering.start()
+    answering.join(timeout=10)
+    held = opening.is_alive()
+    manifest.write_bytes(told)
+    opening.join(timeout=10)
+    answering.join(timeout=10)
+    assert found == ["fast", "0001"] and held
+
+
+def test_what_cannot_be_opened_pushes_nothing_off_the_shelf(home: Path, headed: Make, tmp_path: Path) -> None:
+    put(tmp_path, "good", headed("encoder", SINGLE), "classifier")
+    put(tmp_path, "encoder", headed("encoder", SINGLE), "encoder")
+    shelf = Shelf(CoreSettings(home=tmp_path), most=1)
+    shelf.say("good", [TEXT])
+    with pytest.raises(InputError, match="published encoder"):
+        shelf.say("encoder", [TEXT])
+    assert list(shelf._open) == ["good"]
 
 
 def test_only_so_many_models_stay_open(home: Path) -> None:

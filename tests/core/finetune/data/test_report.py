@@ -7,7 +7,7 @@ import time
 import pytest
 
 from core.errors import InputError
-from core.finetune.data import Dialogue, Example, Labelled, Pair, Plain, Tagged, content, examine, fingerprint
+from core.finetune.data import Dialogue, Example, Labelled, Pair, Plain, Tagged, content, examine, fingerprint, sequence
 from core.types import Message
 
 LONG = (
@@ -68,6 +68,7 @@ def test_the_fingerprint_names_what_is_said_not_its_order_or_place() -> None:
     rows = [row(f"text {i}", "a", i) for i in range(20)]
     moved = [row(f"text {i}", "a", 99) for i in random.Random(3).sample(range(20), 20)]
     assert examine(rows).fingerprint == fingerprint(moved) and len(fingerprint(rows)) == 64
+    assert sequence(rows) != sequence(moved) and sequence(rows) == sequence([*rows]) != fingerprint(rows)
     assert fingerprint(rows) != fingerprint(rows[1:]) != fingerprint([row("text 0", "b")])
     assert content(Pair("q", "p", ("n",))) != content(Pair("q", "p"))
 

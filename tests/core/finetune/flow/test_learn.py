@@ -46,6 +46,20 @@ def test_other_options_under_the_same_name_are_a_conflict_until_a_restart_is_ask
     assert learn(other, run, cache=tmp_path, restart=True).record["steps"] == 3
 
 
+def test_the_same_rows_in_another_order_are_another_run_on_the_same_data(tiny_encoder: Path, tmp_path: Path) -> None:
+    file = labelled_csv(tmp_path / "t.csv")
+    head, *lines = file.read_text(encoding="utf-8").splitlines()
+    turned = tmp_path / "turned.csv"
+    turned.write_text("\n".join([head, *reversed(lines)]) + "\n", encoding="utf-8")
+    asked, other = request(tiny_encoder, file, max_steps=2), request(tiny_encoder, turned, max_steps=2)
+    data, again = (load_data(each.task, each.data) for each in (asked, other))
+    assert data.report.fingerprint == again.report.fingerprint
+    run = Run(tmp_path / "run")
+    learn(asked, run, cache=tmp_path, data=data)
+    with pytest.raises(Conflict, match=r"data\.rows"):
+        learn(other, run, cache=tmp_path, data=again)
+
+
 def test_a_killed_run_goes_on_and_no_half_written_model_is_seen(tiny_encoder: Path, tmp_path: Path) -> None:
     asked = request(tiny_encoder, labelled_csv(tmp_path / "t.csv"), max_steps=6, checkpoint_every=2)
     run = Run(tmp_path / "run")

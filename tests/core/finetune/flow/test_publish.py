@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import json
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from core.backends import load_heads
+from core.backends import load_heads, open_heads
 from core.errors import ArtifactDamaged, Conflict
 from core.finetune.flow.learn import Learned, learn
 from core.finetune.flow.publish import Published, changed, commit, publish
@@ -93,7 +94,7 @@ def test_publishing_while_others_ask_drops_no_request(
     from core.backends.reloading import Reloading
 
     store, settings = ArtifactStore(home / "models"), CoreSettings(home=home)
-    heads = Reloading(lambda: load_heads(settings, "topics"), store, "topics", every=0.01)
+    heads = Reloading(partial(open_heads, settings), store, "topics", every=0.01)
     started, stop = store.current("topics"), threading.Event()
     answers: list[str] = []
     problems: list[BaseException] = []
@@ -101,7 +102,7 @@ def test_publishing_while_others_ask_drops_no_request(
     def ask() -> None:
         while not stop.is_set():
             try:
-                with heads.use() as model:
+                with heads.use() as (model, _):
                     answers.append(model.labels(["i lost my card"])[0]["label"][0].label)
             except BaseException as error:
                 problems.append(error)

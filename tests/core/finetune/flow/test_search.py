@@ -8,10 +8,12 @@ import pytest
 
 from core.errors import Conflict, InputError
 from core.finetune.classifier import ClassifierArgs
-from core.finetune.flow.learn import Request
+from core.finetune.flow.learn import Request, learn
 from core.finetune.flow.rows import Data, load_data
-from core.finetune.flow.search import BEST, PLOT, Found, search
+from core.finetune.flow.search import BEST, PLOT, Found, search, with_options
 from core.finetune.flow.space import parse_space
+from core.finetune.runs import Run
+from core.models.files import Lock
 from tests.core.finetune.files import labelled_csv, request
 
 SPACE = {"learning_rate": {"low": 1e-6, "high": 1e-2, "log": True}, "batch_size": [8, 16]}
@@ -49,6 +51,54 @@ def test_a_search_finds_the_better_options_says_what_mattered_and_goes_on_after_
     assert run(asked, tmp_path, 9).best == found.best, "a finished search trains nothing more"
     with pytest.raises(Conflict, match="--restart"):
         run(asked, tmp_path, 9, space={"epochs": [1, 2]})
+
+
+def test_more_trials_go_on_with_the_study_and_a_better_one_is_trained_anew(
+    asked: tuple[Request, Data], tmp_path: Path
+) -> None:
+    space = {"learning_rate": [1e-2, 1e-9]}  # the seed draws the poor one first
+    runs, trained = Run(tmp_path / "run"), []
+    for trials in (1, 3, 4):
+        found = run(asked, runs.folder, trials, space=space)
+        chosen = with_options(asked[0], found.best)
+        learned = learn(chosen, runs, cache=tmp_path, data=asked[1])
+        trained.append((len(found.trials), chosen.args.learning_rate, learned.trained))
+    assert trained == [(1, 1e-9, True), (3, 1e-2, True), (4, 1e-2, False)]
+
+
+def test_a_training_that_is_not_of_the_search_is_never_dropped(asked: tuple[Request, Data], tmp_path: Path) -> None:
+    runs = Run(tmp_path / "run")
+    learn(asked[0], runs, cache=tmp_path, data=asked[1])
+    with pytest.raises(Conflict, match="not of this search"):
+        run(asked, runs.folder, 1)
+    assert runs.done
+    assert len(run(asked, runs.folder, 1, restart=True).trials) == 1 and not runs.done
+
+
+def test_a_trial_that_was_killed_does_not_count(asked: tuple[Request, Data], tmp_path: Path) -> None:
+    import optuna
+
+    run(asked, tmp_path, 1)
+    study = optuna.load_study(study_name="classifier", storage=f"sqlite:///{tmp_path / 'search.db'}")
+    study.ask()  # what a killed process leaves: a trial under way
+    assert len(run(asked, tmp_path, 2).trials) == 2
+    assert [trial.state.name for trial in study.get_trials()] == ["COMPLETE", "FAIL", "COMPLETE"]
+
+
+def test_nothing_is_restarted_while_a_search_is_under_way(asked: tuple[Request, Data], tmp_path: Path) -> None:
+    runs = Run(tmp_path / "run")
+    run(asked, runs.folder, 1)
+    with Lock(runs.folder / ".search.lock"):
+        with pytest.raises(Conflict, match="A search is under way"):
+            learn(asked[0], runs, cache=tmp_path, data=asked[1], restart=True)
+        with pytest.raises(Conflict, match="Another process works"):
+            run(asked, runs.folder, 1, restart=True)
+        assert (runs.folder / "search.db").is_file()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").write_text("keep", encoding="utf-8")
+    with pytest.raises(Conflict, match="removes runs only"):
+        run(asked, tmp_path / "mine", 1, restart=True)
+    assert (tmp_path / "mine" / "letter.txt").is_file()
 
 
 def test_a_trial_that_fails_is_noted_and_the_others_go_on(asked: tuple[Request, Data], tmp_path: Path) -> None:
