@@ -27,6 +27,12 @@ APPS: tuple[App, ...] = (
         settings="CustomerServiceSettings",
         help="Answers from your documents, with citations, or says that it cannot.",
     ),
+    App(
+        verb="finance",
+        package="finance_sentiment",
+        settings="FinanceSettings",
+        help="Topics, sentiment and trends of a stream of texts; warns when negative news surges, with the evidence.",
+    ),
 )
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from apps.customer_service.answer import Answerer, Decision
-from apps.customer_service.checks import load_checks, load_readers
+from apps.customer_service.checks import load_published
 from apps.customer_service.data import RagQuestion, read_documents, read_questions, read_texts
 from apps.customer_service.evaluate_refusals import (
     Figures,
@@ -67,7 +67,7 @@ def evaluate_rag(
     english, multilingual = load_encoder(settings), load_encoder(settings, settings.multilingual_encoder)
     knowledge = Knowledge(english, multilingual, settings)
     fill(documents, knowledge)
-    checks = load_checks(settings)
+    published = load_published(settings)
     gatherer = Gatherer(knowledge)
 
     def look_up(questions: Sequence[RagQuestion]) -> list[Judged]:
@@ -78,7 +78,7 @@ def evaluate_rag(
         return found
 
     retrieved, strangers = look_up(asked), look_up([RagQuestion(text, "", False) for text in strange])
-    shipped = Shipped(checks, load_readers(settings))
+    checks, shipped = published.checks, Shipped(published.checks, published.readers)
     judged, refusals = refuse(retrieved, strangers, gatherer, shipped, settings)
     figures = _retrieval(judged)
     figures |= {f"untrained_{name}": value for name, value in _spans(retrieved).items()}

@@ -1,8 +1,9 @@
 """Readers and refusal checks for an evaluation, each fitted on other documents than those it is judged on.
 
-Within a fold everything is made as `train answerability` would make it of the other folds: the check sees what readers
-say of documents they have not seen, and the reader is used only if it finds more than retrieval alone. Knows judged
-questions; reads no files.
+A question is judged by what `train answerability` would make of the folds that hold none of its documents: the check
+sees what readers say of documents they have not seen, and the reader is used only if it finds more than retrieval
+alone. A question about documents of so many folds that too little is left is judged by what is installed, in the order
+of retrieval. Knows judged questions; reads no files.
 """
 
 from __future__ import annotations
@@ -15,13 +16,15 @@ import numpy as np
 
 from apps.customer_service.answer import ACROSS, SURE
 from apps.customer_service.data import RagQuestion
+from apps.customer_service.folds import DocumentFolds, clusters
 from apps.customer_service.model import READ, family
 from apps.customer_service.reading import DEPTH, Gathered, Gatherer, ordered
 from apps.customer_service.settings import CustomerServiceSettings
 from apps.customer_service.train_checks import off_topic_texts, sample_knowledge, sample_rows
 from apps.customer_service.train_reader import Folds, enough, items_of, near_items
+from core.errors import InputError
 from core.evaluate.labels import BoolArray, auroc
-from core.generate.answerability import Answerability, Labelled, fit, split
+from core.generate.answerability import Answerability, Labelled, fit
 from core.generate.evidence import Evidence
 from core.generate.features import FEATURES
 from core.generate.reader import Reader, row_for
@@ -49,7 +52,7 @@ class Judged:
 
 @dataclass(frozen=True, eq=False)
 class Refusals:
-    """Probabilities and decisions, each by a check that saw nothing of the question's document."""
+    """Probabilities and decisions, each by a check that saw nothing of the question's documents."""
 
     probability: FloatArray
     declined: BoolArray
@@ -76,6 +79,10 @@ class Shipped:
             read = _read(j, reader) if check.names != FEATURES and reader is not None else j
             rows.append(row_for(check.names, read.evidence))
         return check.probability(np.array(rows, np.float32))
+
+    def declined(self, probability: FloatArray, judged: Sequence[Judged], rate: float) -> BoolArray:
+        """(n,) by the threshold for this share of false refusals."""
+        return probability < self.check(judged).threshold_for(rate)
 
     def _name(self, judged: Sequence[Judged]) -> str:
         home = _home(judged)
@@ -107,8 +114,9 @@ def refuse(
         home = _home(judged)
         near = near_items(questions, gatherer)
         folds = Folds([*items, *near], _strange(home, gatherer), seed=_SEED)
-        if folds.helps():
-            return _with_readers(judged, strangers, folds, shipped.checks, settings)
+        read, retrieved = folds.gain()
+        if read > retrieved:
+            return _with_readers(judged, strangers, folds, shipped, settings)
     return list(judged), _without(judged, strangers, shipped, settings)
 
 
@@ -116,15 +124,18 @@ def _with_readers(
     judged: Sequence[Judged],
     strangers: Sequence[Judged],
     folds: Folds,
-    checks: Mapping[str, Answerability],
+    shipped: Shipped,
     settings: CustomerServiceSettings,
 ) -> tuple[list[Judged], Refusals]:
     rate = settings.false_refusal
     read = list(judged)
-    probability, declined = np.zeros(len(judged), np.float32), np.zeros(len(judged), bool)
-    for k, test in enumerate(folds.tests):
-        out = frozenset((k,))
-        check = folds.check(out, false_refusal=rate)
+    probability = shipped.probability(judged)
+    declined = shipped.declined(probability, judged, rate)
+    for out, test in folds.documents.tests.items():
+        try:
+            check = folds.check(out, false_refusal=rate)
+        except InputError:
+            continue  # too little is left
         for place in test:
             i = int(place)
             started = time.perf_counter()
@@ -136,7 +147,7 @@ def _with_readers(
             declined[i] = probability[i] < check.threshold
     own, reader = folds.check(false_refusal=rate), folds.reader()
     seen = [_read(j, reader) for j in strangers]
-    return read, Refusals(probability, declined, _off_topic(seen, own, checks, rate))
+    return read, Refusals(probability, declined, _off_topic(seen, own, shipped.checks, rate))
 
 
 def _without(
@@ -146,22 +157,43 @@ def _without(
     settings: CustomerServiceSettings,
 ) -> Refusals:
     """By the check alone, where too little is labelled for a reader, or it does not help."""
-    rate, checks, data = settings.false_refusal, shipped.checks, labelled(judged)
+    rate, data = settings.false_refusal, labelled(judged)
+    probability = shipped.probability(judged)
+    declined = shipped.declined(probability, judged, rate)
     if len(np.unique(data.labels)) < 2:
-        probability, own = shipped.probability(judged), shipped.check(judged)
-        declined = probability < own.threshold_for(rate)
-        reader = shipped.readers.get(_home(judged))
+        own, reader = shipped.check(judged), shipped.readers.get(_home(judged))
         if own.names != FEATURES and reader is not None:
             strangers = [_read(j, reader) for j in strangers]
     else:
         also = sample_rows(sample_knowledge(settings))[_home(judged)]
-        probability, declined = np.zeros(len(data), np.float32), np.zeros(len(data), bool)
-        for train, test in split(data, seed=_SEED):
-            check = fit(data.take(train), also=also, false_refusal=rate)
-            probability[test] = check.probability(data.rows[test])
-            declined[test] = probability[test] < check.threshold
+        for place, (chance, refused) in judge_apart(data, [_touches(j) for j in judged], also, rate).items():
+            probability[place], declined[place] = chance, refused
         own = fit(data, also=also, false_refusal=rate)
-    return Refusals(probability, declined, _off_topic(strangers, own, checks, rate))
+    return Refusals(probability, declined, _off_topic(strangers, own, shipped.checks, rate))
+
+
+def judge_apart(
+    data: Labelled, touches: Sequence[Sequence[str]], also: Labelled | None, rate: float
+) -> dict[int, tuple[float, bool]]:
+    """Probability and whether it is declined, by place of the question; each by a check that saw none of its documents.
+
+    Questions for which too little is left have no entry.
+
+    :param touches: of each question of `data` the names of its documents.
+    :param also: rows of other collections that help to fit.
+    :raises InputError: if the questions are about too few documents to be parted.
+    """
+    folds = DocumentFolds(touches, [bool(label) for label in data.labels], seed=_SEED)
+    found: dict[int, tuple[float, bool]] = {}
+    for out, test in folds.tests.items():
+        unseen = np.array([out.isdisjoint(folds.of(names)) for names in touches], bool)
+        try:
+            check = fit(data.take(unseen), also=also, false_refusal=rate)
+        except InputError:
+            continue
+        chances = check.probability(data.rows[test])
+        found |= {int(i): (float(p), bool(p < check.threshold)) for i, p in zip(test, chances, strict=True)}
+    return found
 
 
 def _read(judged: Judged, reader: Reader) -> Judged:
@@ -198,7 +230,7 @@ def shipped_figures(judged: Sequence[Judged], shipped: Shipped, settings: Custom
     """The same by the check as installed, with its reader if it has one."""
     labels = np.array([j.question.answerable for j in judged])
     probability = shipped.probability(judged)
-    declined = probability < shipped.check(judged).threshold_for(settings.false_refusal)
+    declined = shipped.declined(probability, judged, settings.false_refusal)
     both = bool(labels.any() and not labels.all())
     return {
         "shipped_answerability_auroc": auroc(probability, labels) if both else None,
@@ -208,17 +240,20 @@ def shipped_figures(judged: Sequence[Judged], shipped: Shipped, settings: Custom
 
 
 def labelled(judged: Sequence[Judged]) -> Labelled:
-    """Feature rows of the evidence as retrieved."""
+    """Feature rows of the evidence as retrieved; documents that are asked about together are one group."""
     rows = [j.gathered.base if j.gathered is not None else row_for(FEATURES, j.evidence) for j in judged]
+    touches = [_touches(j) for j in judged]
+    cluster = clusters(touches)
     return Labelled(
         np.array(rows, np.float32).reshape(len(judged), -1),
         np.array([j.question.answerable for j in judged], np.int64),
-        [(j.question.doc_ids or _top(j))[0] for j in judged],
+        [cluster[names[0]] for names in touches],
     )
 
 
-def _top(judged: Judged) -> tuple[str, ...]:
-    return tuple(p.document_id for p in judged.evidence.passages[:1]) or ("none",)
+def _touches(judged: Judged) -> tuple[str, ...]:
+    """Ids of the question's documents; that of its best passage where it has none."""
+    return judged.question.doc_ids or tuple(p.document_id for p in judged.evidence.passages[:1]) or ("none",)
 
 
 def _home(judged: Sequence[Judged]) -> str:

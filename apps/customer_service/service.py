@@ -13,7 +13,7 @@ from pathlib import Path
 
 from apps.customer_service.answer import Answerer
 from apps.customer_service.caretaker import Caretaker
-from apps.customer_service.checks import load_checks, load_readers
+from apps.customer_service.checks import Published, load_published
 from apps.customer_service.intake import free_id
 from apps.customer_service.library import Library
 from apps.customer_service.model import Knowledge
@@ -252,7 +252,7 @@ def build_service(
     """Open the real parts: database, encoders, checks, generator, index.
 
     :param backend: replaces encoders, checks, readers and generator: an object with `english`, `multilingual`,
-        `checks`, `generator` and, if it has any, `readers`.
+        `checks`, `generator` and, if it has any, `readers`; without `checks`, the published pair is opened.
     :param store: an open `Store`; None opens the database of the settings.
     :raises ModelNotPrepared: if a model was never exported.
     """
@@ -261,8 +261,8 @@ def build_service(
     multilingual: Encoder | None = getattr(backend, "multilingual", None)
     if backend is None:
         english, multilingual = load_encoder(settings), load_encoder(settings, settings.multilingual_encoder)
-    checks = getattr(backend, "checks", None) or load_checks(settings)
-    readers = getattr(backend, "readers", None) if backend is not None else load_readers(settings)
+    given = getattr(backend, "checks", None)
+    checked = Published(given, getattr(backend, "readers", None) or {}) if given else load_published(settings)
     generator = getattr(backend, "generator", None) if backend is not None else _generator(settings)
     wrapped = {
         e.name: BatchingEncoder(e, queue_size=settings.queue_size) for e in (english, multilingual) if e is not None
@@ -272,7 +272,7 @@ def build_service(
     )
     opened = store if isinstance(store, Store) else Store.open(settings.url)
     try:
-        return Service(settings, opened, wrapped, knowledge, checks, generator, readers)
+        return Service(settings, opened, wrapped, knowledge, checked.checks, generator, checked.readers)
     except BaseException:
         for encoder in wrapped.values():
             encoder.close()

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from apps.customer_service.answer import ACROSS
-from apps.customer_service.checks import CHECK, load_checks, load_readers, save_checks
+from apps.customer_service.checks import CHECK, load_published, save_checks
 from apps.customer_service.data import OUT_OF_SCOPE, RagQuestion, read_labelled, read_questions
+from apps.customer_service.folds import clusters
 from apps.customer_service.model import Knowledge, family
 from apps.customer_service.passages import fill
 from apps.customer_service.reading import Gatherer
@@ -199,7 +200,8 @@ def train_answerability(questions: Path, settings: CustomerServiceSettings) -> d
                 f"{questions.name} has {able} answerable and {len(mine) - able} unanswerable questions in {name!r}; "
                 f"label at least {_FEWEST} of each."
             )
-    checks, readers = load_checks(settings), load_readers(settings)
+    published = load_published(settings)
+    checks, readers = dict(published.checks), dict(published.readers)
     service = build_service(settings.model_copy(update={"generator": "none"}))
     try:
         if not len(service.knowledge):
@@ -222,8 +224,8 @@ def train_answerability(questions: Path, settings: CustomerServiceSettings) -> d
     finally:
         service.close()
     origin = {**_origin(settings), _QUESTIONS: hashlib.sha256(questions.read_bytes()).hexdigest()}
-    published = _publish(checks, readers, ArtifactStore(settings.models_folder), origin)
-    return report | {"version": published.version}
+    made = _publish(checks, readers, ArtifactStore(settings.models_folder), origin)
+    return report | {"version": made.version}
 
 
 def _fit_own(
@@ -237,13 +239,18 @@ def _fit_own(
         strangers = [gatherer.gather(text, name) for text in off_topic_texts(name)]
         folds = Folds([*items, *near_items(questions, gatherer)], strangers)
         told["first_read"], told["first_retrieved"] = folds.gain()
-        if folds.helps():
+        if told["first_read"] > told["first_retrieved"]:
             return folds.check(false_refusal=settings.false_refusal), folds.reader(), told
-    rows: list[tuple[Any, int, str]] = []
-    for q in questions:
-        evidence = knowledge.evidence(q.question, detect_language(q.question))
-        group = (q.doc_ids or tuple(p.document_id for p in evidence.passages[:1]) or ("none",))[0]
-        rows.append((features(evidence), int(q.answerable), group))
+    evidences = [knowledge.evidence(q.question, detect_language(q.question)) for q in questions]
+    touches = [
+        q.doc_ids or tuple(p.document_id for p in evidence.passages[:1]) or ("none",)
+        for q, evidence in zip(questions, evidences, strict=True)
+    ]
+    cluster = clusters(touches)
+    rows: list[tuple[Any, int, str]] = [
+        (features(evidence), int(q.answerable), cluster[touched[0]])
+        for q, evidence, touched in zip(questions, evidences, touches, strict=True)
+    ]
     also = sample_rows(sample_knowledge(settings)).get(name)
     return fit(_labelled(rows), also=also, false_refusal=settings.false_refusal), None, told
 

@@ -124,9 +124,7 @@ class Folds:
 
         :raises InputError: if no sentence of the others proves an answer.
         """
-        if out not in self._readers:
-            self._readers[out] = self._fitted(self._seen(out), out)
-        found = self._readers[out]
+        found = self._reader(out)
         if found is None:
             raise InputError("The other documents have no question with spans; label some about more documents.")
         return found
@@ -136,7 +134,10 @@ class Folds:
         return self.reader(out).read(item.gathered.rows)
 
     def check(self, out: frozenset[int] = frozenset(), *, false_refusal: float) -> Answerability:
-        """A check that saw nothing of these folds, fitted on what readers say of documents they have not seen."""
+        """A check that saw nothing of these folds, fitted on what readers say of documents they have not seen.
+
+        :raises InputError: if the others are about too few documents.
+        """
         real: list[tuple[FloatArray, int, str]] = []
         also: list[tuple[FloatArray, int, str]] = []
         draw = np.random.default_rng(self._seed)
@@ -144,17 +145,17 @@ class Folds:
             if item.near and draw.random() >= _NEAR_SHARE:
                 continue
             hidden = out | self.documents.of(item.touches)
-            if not self._can_read(hidden):
+            if self._reader(hidden) is None:
                 continue
             row = judged_row(item.gathered, self.scores(item, hidden))
             group = self.documents.cluster.get(item.group, item.group)
             (also if item.near else real).append((row, int(item.answerable), group))
-        left = [out | {k} for k in range(self.documents.count) if k not in out and self._can_read(out | {k})]
+        left = [out | {k} for k in range(self.documents.count) if k not in out and self._reader(out | {k})]
         for i, stranger in enumerate(self.strangers if left else []):
             scores = self.reader(left[i % len(left)]).read(stranger.rows)
             also.append((judged_row(stranger, scores), 0, f"off-topic/{i}"))
         if not real:
-            raise InputError("The labelled questions are about too few documents to be split; label some on others.")
+            raise InputError("The labelled questions are about too few documents; label some about others.")
         return fit(_labelled(real), also=_labelled(also) if also else None, false_refusal=false_refusal, names=JUDGED)
 
     def gain(self) -> tuple[float, float]:
@@ -167,7 +168,7 @@ class Folds:
         before: list[bool] = []
         for out, test in self.documents.tests.items():
             for item in (self.real[int(i)] for i in test):
-                if item.holds.any() and self._can_read(out):
+                if item.holds.any() and self._reader(out) is not None:
                     best = passage_scores(
                         self.scores(item, out), item.gathered.places, len(item.gathered.reading.candidates)
                     )
@@ -175,19 +176,17 @@ class Folds:
                     before.append(bool(item.holds[item.gathered.places == 0].any()))
         return (float(np.mean(first)), float(np.mean(before))) if first else (0.0, 0.0)
 
-    def _can_read(self, out: frozenset[int]) -> bool:
-        try:
-            self.reader(out)
-        except InputError:
-            return False
-        return True
-
-    def _fitted(self, items: Sequence[Item], out: frozenset[int]) -> Reader | None:
+    def _reader(self, out: frozenset[int]) -> Reader | None:
         """None where nothing is left that proves an answer, or nothing else."""
-        if not items:
+        if out not in self._readers:
+            self._readers[out] = self._fitted(out)
+        return self._readers[out]
+
+    def _fitted(self, out: frozenset[int]) -> Reader | None:
+        parts = [self._sentences(item, out) for item in self._seen(out)]
+        if not parts:
             return None
-        each = zip(*(self._sentences(item, out) for item in items), strict=True)
-        rows, labels, weights = (np.concatenate(one) for one in each)
+        rows, labels, weights = (np.concatenate(one) for one in zip(*parts, strict=True))
         chance = np.where(labels == 1, 1.0, min(1.0, _SENTENCES / max(1, len(labels)))).astype(np.float32)
         taken = np.random.default_rng(self._seed).random(len(labels)) < chance
         if len(np.unique(labels[taken])) < 2:

@@ -11,7 +11,14 @@ import pytest
 from tests.contracts.house import APPS, ROOT, calls_at_import, imports, sources
 
 HEAVY = ("torch", "transformers", "sentence_transformers", "peft", "optuna", "ray", "wandb", "mlflow")
-TRAINING_ROOMS = ("core/finetune", "core/export", "core/scale", "core/backends/torch.py", "core/backends/headed.py")
+TRAINING_ROOMS = (
+    "core/finetune",
+    "core/export",
+    "core/scale",
+    "core/backends/torch.py",
+    "core/backends/headed.py",
+    "core/backends/windowed.py",
+)
 FORBIDDEN = ("pickle", "cPickle", "dill", "cloudpickle", "joblib", "unittest.mock", "mock", "jieba", "httpx", "shelve")
 FORBIDDEN_WORDS = re.compile(
     r"torch\.load\(|trust_remote_code\s*=\s*True|pickle\.loads?\(|\bnp\.load\(.*allow_pickle=True"

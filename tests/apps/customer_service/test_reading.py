@@ -1,26 +1,21 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pytest
 
-from apps.customer_service.checks import load_checks, load_readers, save_checks
 from apps.customer_service.data import RagQuestion
 from apps.customer_service.model import Knowledge
 from apps.customer_service.passages import fill
 from apps.customer_service.reading import Gatherer, judged_row, ordered
 from apps.customer_service.settings import CustomerServiceSettings
-from apps.customer_service.train_reader import Folds, enough, items_of, near_items
+from apps.customer_service.train_reader import near_items
 from core.backends.fake import FakeEncoder
-from core.errors import ArtifactDamaged
 from core.generate.reader import JUDGED, Reader
 from core.generate.reader_features import NUMBERS
 from core.heads.boosted import Boosted
-from core.models.artifacts import ArtifactStore
 from core.text import parse_text
-from tests.apps.customer_service._bot import Backend, open_bot, tiny_check
+from tests.apps.customer_service._bot import Backend, open_bot
 
 CITIES = ("Oslo", "Bergen", "Turin", "Porto", "Ghent", "Lyon", "Graz", "Malmo", "Split", "Cork", "Bath", "York")
 
@@ -91,38 +86,6 @@ def test_a_near_miss_has_its_evidence_taken_out_and_the_knowledge_stays_whole() 
     assert all(item.near and not item.answerable and not item.holds.any() for item in near)
     assert {id_: held.chunk.text for id_, held in known.passages.items()} == before
     assert len(near_items(questions, Gatherer(known))) == len(near)
-
-
-def test_folds_keep_documents_apart_and_learn_which_sentence_answers() -> None:
-    known, questions = made_knowledge()
-    gatherer = Gatherer(known)
-    items = items_of(questions, [gatherer.gather(q.question, "en") for q in questions], known)
-    assert not enough(items)
-    assert enough(items * 2)
-    folds = Folds([*items, *near_items(questions, gatherer)], [gatherer.gather("How do I bake bread?", "en")], trees=6)
-    groups = [{folds.real[int(i)].group for i in test} for test in folds.tests]
-    assert sum(len(g) for g in groups) == len(set.union(*groups)) == len(CITIES)
-    read, retrieved = folds.gain()
-    assert 0 <= read <= 1
-    assert retrieved > 0
-    check = folds.check(frozenset((0,)), false_refusal=0.1)
-    assert check.names == JUDGED
-    assert folds.reader() is folds.reader()
-
-
-def test_check_and_reader_are_published_together_and_never_one_without_the_other(tmp_path: Path) -> None:
-    settings = CustomerServiceSettings(home=tmp_path)
-    beside = replace(tiny_check(), names=JUDGED)
-    checks, reader = {"en": beside, "zh": tiny_check()}, by_cover()
-    store = ArtifactStore(settings.models_folder)
-    with pytest.raises(ArtifactDamaged, match="beside a reader"):
-        store.publish("answerability", lambda folder: save_checks(folder, checks, {}))
-    store.publish("answerability", lambda folder: save_checks(folder, checks, {"en": reader}))
-    assert {name: check.names == JUDGED for name, check in load_checks(settings).items()} == {"en": True, "zh": False}
-    again = load_readers(settings)
-    assert set(again) == {"en"}
-    row = np.ones((3, len(NUMBERS)), np.float32)
-    assert np.array_equal(again["en"].read(row), reader.read(row))
 
 
 def test_a_bot_with_a_reader_answers_and_cites(tmp_path: Path) -> None:

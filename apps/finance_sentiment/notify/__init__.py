@@ -1,0 +1,1 @@
+"""Notifications: the words, the formats of the channels with their signatures, and the thread that delivers."""

@@ -1,0 +1,117 @@
+"""The rules a desk starts with. Each can be changed, switched off or copied.
+
+A surge of negative news is two things at once: more negative stories than chance and habit explain, and a greater
+share of them among all. Volume alone is an earnings day; share alone is three sad stories on a quiet night. Each rule
+looks at an hour, six hours and a day, so that a burst is seen at once and a slow rise at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from apps.finance_sentiment.rules import ALL, ANY, DAY, Rule
+
+HOUR = 3600
+
+
+def surge(seconds: int, least: int, count: Mapping[str, Any], share: Mapping[str, Any]) -> dict[str, Any]:
+    """A part of a rule: too many negative stories, and too great a share of them, in one window.
+
+    :param least: negative stories without which there is no surge.
+    :param count: parameters of `count_tail`; `share`: of `share_shift`.
+    """
+    counted = {
+        "kind": "count_tail",
+        "measure": "negative",
+        "window_seconds": seconds,
+        "minimum_evidence": least,
+        "parameters": dict(count),
+    }
+    shared = {
+        "kind": "share_shift",
+        "measure": "share_negative",
+        "window_seconds": seconds,
+        "minimum_evidence": least,
+        "parameters": dict(share),
+    }
+    return {
+        "kind": ALL,
+        "minimum_evidence": least,
+        "window_seconds": seconds,
+        "parameters": {"parts": [counted, shared]},
+    }
+
+
+def default_rules() -> list[Rule]:
+    """Surges by company, by topic and overall; sources that fell silent."""
+    company = {"p_value": 1e-6, "times": 3.0, "prior_per_day": 0.3}
+    company_share = {"p_value": 0.01, "least_rise": 0.2, "prior_share": 0.3}
+    topic = {"p_value": 1e-7, "times": 2.0, "prior_per_day": 3.0}
+    topic_share = {"p_value": 0.001, "least_rise": 0.15, "prior_share": 0.3}
+    return [
+        Rule(
+            "company-negative-surge",
+            "Negative news on a company surges",
+            "entity",
+            ANY,
+            parameters={
+                "parts": [
+                    surge(HOUR, 4, company, company_share),
+                    surge(6 * HOUR, 5, company, company_share),
+                    surge(DAY, 6, company, company_share),
+                ]
+            },
+            window_seconds=HOUR,
+            most_of_one_source=0.75,
+            clear_seconds=HOUR,
+            cooldown_seconds=12 * HOUR,
+            warmup_seconds=3 * DAY,
+            severity="critical",
+        ),
+        Rule(
+            "topic-negative-surge",
+            "Negative news on a topic surges",
+            "topic",
+            ANY,
+            parameters={
+                "parts": [
+                    surge(HOUR, 8, topic, topic_share),
+                    surge(6 * HOUR, 10, topic, topic_share),
+                    surge(DAY, 12, topic, topic_share),
+                ]
+            },
+            window_seconds=HOUR,
+            most_of_one_source=0.75,
+            clear_seconds=HOUR,
+            cooldown_seconds=12 * HOUR,
+            warmup_seconds=3 * DAY,
+        ),
+        Rule(
+            "overall-negative-surge",
+            "Negative news surges overall",
+            "all",
+            ANY,
+            parameters={
+                "parts": [surge(HOUR, 15, topic, topic_share), surge(6 * HOUR, 25, topic, topic_share)],
+            },
+            window_seconds=HOUR,
+            most_of_one_source=0.75,
+            clear_seconds=HOUR,
+            cooldown_seconds=12 * HOUR,
+            warmup_seconds=3 * DAY,
+        ),
+        Rule(
+            "source-silent",
+            "A source fell silent",
+            "source",
+            "no_data",
+            measure="volume",
+            parameters={"p_value": 1e-6},
+            window_seconds=2 * HOUR,
+            clear_seconds=0,
+            cooldown_seconds=0,
+            warmup_seconds=3 * DAY,
+            severity="info",
+        ),
+    ]
