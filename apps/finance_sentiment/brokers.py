@@ -87,7 +87,7 @@ class KafkaMessages:
     def committed(self) -> dict[tuple[str, int], int]:
         """Where the group would go on: the next offset of every partition that this member has."""
         found = self._consumer.committed(self._consumer.assignment(), timeout=CONNECT_SECONDS)
-        return {(place.topic, place.partition): place.offset for place in found}
+        return {(place.topic, place.partition): place.offset for place in found if place.offset >= 0}
 
     def close(self) -> None:
         """Leave the group."""
@@ -102,6 +102,7 @@ class NatsMessages:
     :param subject: which of its subjects; ">" for all.
     :param durable: name of the consumer; processes that give the same name share the messages.
     :param settings: further arguments of `nats.connect`, as in `{"user_credentials": "desk.creds"}`.
+    :param connect_seconds: for the first connection; a later one is tried for again without end.
     :raises Unavailable: if the client is not installed, or no server or no such stream answers.
     """
 
@@ -112,8 +113,11 @@ class NatsMessages:
         subject: str = ">",
         durable: str = "triptych",
         settings: Mapping[str, Any] | None = None,
+        *,
+        connect_seconds: float = CONNECT_SECONDS,
     ) -> None:
         self.name = f"nats stream {stream}"
+        self._connect_seconds = connect_seconds
         self._nats = _client("nats")
         self._loop = _Loop()
         self._pending: list[Any] = []
@@ -131,7 +135,7 @@ class NatsMessages:
 
         options = {"connect_timeout": 5, "max_reconnect_attempts": -1, "error_cb": heard, **settings}
         connecting = self._nats.connect(servers.split(","), **options)
-        self._connection = await asyncio.wait_for(connecting, CONNECT_SECONDS)
+        self._connection = await asyncio.wait_for(connecting, self._connect_seconds)
         try:
             config = ConsumerConfig(ack_policy=AckPolicy.EXPLICIT, ack_wait=ACK_SECONDS)
             jetstream = self._connection.jetstream()

@@ -20,7 +20,7 @@ def evaluate_sentiment(
     *,
     train: Path | None = None,
     mapping: Mapping[str, str] | None = None,
-    tuning: Tuning = "off",
+    tuning: Tuning = "auto",
     encoders: Sequence[Encoder] | None = None,
     progress: Report = quiet,
 ) -> Figures:
@@ -35,7 +35,7 @@ def evaluate_topics(
     settings: CoreSettings,
     *,
     train: Path | None = None,
-    tuning: Tuning = "off",
+    tuning: Tuning = "auto",
     encoders: Sequence[Encoder] | None = None,
     progress: Report = quiet,
 ) -> Figures:

@@ -32,7 +32,7 @@ def evaluate(
     *,
     train: Path | None = None,
     mapping: Mapping[str, str] | None = None,
-    tuning: Tuning = "off",
+    tuning: Tuning = "auto",
     encoders: Sequence[Encoder] | None = None,
     progress: Report = quiet,
 ) -> Figures:

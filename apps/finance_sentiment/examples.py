@@ -119,7 +119,7 @@ def _checked(mapping: Mapping[str, str]) -> dict[str, Sentiment]:
 def _unknown(said: str) -> str:
     return (
         f"the label {said!r:.60} is no sentiment; it must be one of {', '.join(SENTIMENTS)}, "
-        f"or be mapped to one, as in --map {said.strip()[:20]}=negative"
+        f"or be mapped to one, as in --label {said.strip()[:20]}=negative"
     )
 
 

@@ -62,7 +62,7 @@ def train(
     *,
     mapping: Mapping[str, str] | None = None,
     strict: bool = False,
-    tuning: Tuning = "off",
+    tuning: Tuning = "auto",
     encoders: Sequence[Encoder] | None = None,
     progress: Report = quiet,
 ) -> dict[str, object]:

@@ -101,6 +101,7 @@ class WindowedModel(PreTrainedModel):  # type: ignore[no-untyped-call]
 
     config_class = WindowedConfig
     base_model_prefix = "windowed"
+    _supports_sdpa = True  # it has no attention that could lack it
 
     def __init__(self, config: WindowedConfig) -> None:
         super().__init__(config)

@@ -127,7 +127,9 @@ class FinanceServer:
         made = part(build, self.web)
         made = replace(made, routers=[pages_router(), *made.routers])
         app = create_web_app("Triptych", [made], self.web)
-        config = uvicorn.Config(app, host="127.0.0.1", port=self.port, log_level="critical", timeout_graceful_shutdown=1)
+        config = uvicorn.Config(
+            app, host="127.0.0.1", port=self.port, log_level="critical", timeout_graceful_shutdown=1
+        )
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, daemon=True)
         self.thread.start()

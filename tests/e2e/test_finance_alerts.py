@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -13,10 +14,13 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from pydantic import SecretStr
 
 from apps.finance_sentiment.alert_life import RuleFacts
-from apps.finance_sentiment.schemas import SeriesKey
+from apps.finance_sentiment.clusters import Sketch, StoryIndex
+from apps.finance_sentiment.rows import Reading
+from apps.finance_sentiment.rules import Rule
+from apps.finance_sentiment.schemas import Incoming, Mention, SeriesKey
 from core.web import WebSettings
 from tests.e2e.conftest import EVIL, Watched
-from tests.e2e.finance import FinanceServer, ask, finance_server, raise_alert, visit
+from tests.e2e.finance import FinanceServer, ask, finance_server, labels_of, raise_alert, visit
 
 pytestmark = pytest.mark.browser
 
@@ -77,10 +81,10 @@ def test_the_keyboard_alone_acknowledges_assigns_silences_comments_and_resolves(
     expect(row(page, TESLA).locator(".state")).to_have_text("Resolved")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name=TESLA)).to_be_visible()
-    expect(page.locator(".trail li")).to_have_count(6)
+    expect(page.locator(".trail")).to_contain_text("Resolved")
     told = detail(monitor, 1)
-    assert [entry["action"] for entry in told["audit"]][-4:] == ["acknowledged", "assigned", "comment", "resolved"]
-    assert {entry["actor"] for entry in told["audit"]} >= {"rule", "Li Na"}
+    done = [entry["action"] for entry in told["audit"] if entry["actor"] == "Li Na"]
+    assert done == ["acknowledged", "assigned", "comment", "resolved"]
     assert watched.errors == []
     assert watched.violations() == []
 
@@ -100,7 +104,10 @@ def test_a_new_alert_and_somebody_elses_act_appear_by_themselves(page: Page, mon
 def test_texts_that_come_in_become_an_alert_on_the_page(page: Page, monitor: FinanceServer) -> None:
     visit(page, monitor, "?dimension=entity&value=US:BA")
     expect(page.get_by_role("heading", name="No alert matches these filters.")).to_be_visible()
-    told = [{"title": f"BA fraud {n} {chr(97 + n) * 9} {chr(98 + n) * 7} fine {n * 37}"} for n in range(20)]
+    assert monitor.desk
+    monitor.desk.service.put_rule(Rule("many", "Many bad stories", "entity", "absolute", parameters={"limit": 3}))
+    words = ("probe dock hangar", "auditor letter quarter", "union strike wing", "lender covenant breach")
+    told = [{"title": f"Boeing fraud: {text}, {text[::-1]}"} for text in words]
     ask(monitor, "/texts", {"texts": told})
     expect(page.locator("tr.alert").first).to_contain_text("Boeing")
 
@@ -128,8 +135,11 @@ def test_filters_live_in_the_address_and_outlast_a_reload(page: Page, monitor: F
 
 def test_hostile_names_titles_and_links_stay_text(watched: Watched, monitor: FinanceServer) -> None:
     page = watched.page
-    text = {"title": f"TSLA {EVIL} fraud", "text": EVIL, "source": f"src {EVIL}", "url": "javascript:window.pwned=1"}
-    ask(monitor, "/texts", {"texts": [text]})
+    now = datetime.now(UTC)
+    text = Incoming("1", f"src {EVIL}", now, f"Title {EVIL}", EVIL, "javascript:window.pwned=1", now, "en")
+    hostile = Mention("US:BA", EVIL, 0, 1, 0.9)
+    made = Reading(text, "en", labels_of("negative", {EVIL: 0.9}), (hostile,), {}, now, "", Sketch.of(EVIL))
+    monitor.store.record([made], StoryIndex(3600, 0.9), 0.3)
     facts = RuleFacts("evil", f"Rule {EVIL}", "critical")
     id = raise_alert(monitor.store, key=SeriesKey("source", f"src {EVIL}"), facts=facts, minutes=-1, evidence=True)
     ask(monitor, f"/alerts/{id}/comment", {"by": EVIL, "text": EVIL})

@@ -114,7 +114,7 @@ def test_a_nats_server_or_stream_that_is_not_there_is_told(nats_url: str) -> Non
     with pytest.raises(Unavailable, match="nats stream NONE does not open"):
         NatsMessages(nats_url, "NONE")
     with pytest.raises(Unavailable, match="does not open"):
-        NatsMessages("nats://127.0.0.1:1", "NEWS", settings={"allow_reconnect": False, "connect_timeout": 1})
+        NatsMessages("nats://127.0.0.1:1", "NEWS", connect_seconds=0.5)
 
 
 def test_offsets_of_kafka_are_committed_when_texts_are_stored() -> None:
@@ -132,7 +132,7 @@ def test_offsets_of_kafka_are_committed_when_texts_are_stored() -> None:
     second = KafkaMessages(servers, "news", settings=settings)
     taker = Taker()
     read(second, taker, 9)
-    assert second.committed() == {("news", 0): 10} or second.committed() == {("news", 0): 9}
+    assert second.committed() in ({("news", 0): 9}, {("news", 0): 10})
     second.close()
     assert sorted(id for _, id in taker.texts) == [f"m{i}" for i in range(9)], "what was not done came again"
 

@@ -162,7 +162,7 @@ def test_a_folder_is_watched_as_a_source(desk: Desk) -> None:
     desk.sources.add_source(Source("inbox", "folder", str(desk.folder), 1))
     (desk.folder / "a.jsonl").write_text('{"title": "One"}\n{oops\n')
     desk.jobs.start()
-    until(lambda: (desk.folder / "done" / "a.jsonl").exists())
+    until((desk.folder / "done" / "a.jsonl").exists)
     until(lambda: desk.sources.source("inbox").problem != "")
     desk.jobs.close()
     source = desk.sources.source("inbox")
