@@ -13,12 +13,13 @@ from itertools import combinations
 import numpy as np
 
 from core.errors import InputError
-from core.generate.answerability import Labelled, split
 from core.types import IntArray
 
 FOLDS = 5
 _LEFT = 2
 """Folds that are left to learn from, at least, where a question reaches over several."""
+_DRAWS = 20
+"""Partings that the most even one is taken of."""
 
 Touches = Sequence[Sequence[str]]
 """Of each question the names of its documents, the first one first."""
@@ -32,7 +33,8 @@ class DocumentFolds:
     first.
 
     :param touches: every question has a document at least.
-    :param answerable: (n,) of each question; folds have about as many of both kinds.
+    :param answerable: of each question; folds have about as many of both kinds.
+    :param seed: another one makes other folds.
     :raises InputError: if a question has no document, or all are about too few documents to be parted.
     """
 
@@ -42,12 +44,10 @@ class DocumentFolds:
         self.cluster = clusters(touches)
         """Name of each document's cluster."""
         groups = [self.cluster[names[0]] for names in touches]
-        labels = np.array(answerable, np.int64)
-        parted = split(Labelled(np.zeros((len(labels), 1), np.float32), labels, groups), folds=FOLDS, seed=seed)
-        fold = {groups[int(i)]: k for k, (_, test) in enumerate(parted) for i in test}
+        fold = _parted(groups, answerable, seed)
         self.fold: Mapping[str, int] = {name: fold[cluster] for name, cluster in self.cluster.items()}
         """Of each document."""
-        self.count = len(parted)
+        self.count = max(fold.values()) + 1
         places: dict[frozenset[int], list[int]] = {}
         for i, names in enumerate(touches):
             places.setdefault(self.of(names), []).append(i)
@@ -80,9 +80,34 @@ def clusters(touches: Touches) -> dict[str, str]:
         for name in names:
             home.setdefault(name, home[names[0]])
     together = Counter(pair for names in touches for pair in combinations(sorted({home[n] for n in names}), 2))
-    for (left, right), _ in sorted(together.items(), key=lambda item: (-item[1], item[0])):
+    for left, right in sorted(together, key=lambda pair: (-together[pair], pair)):
         into, gone = home[left], home[right]
         if into != gone and size[into] + size[gone] <= most:
             size[into] += size.pop(gone)
             home = {name: into if at == gone else at for name, at in home.items()}
     return home
+
+
+def _parted(groups: Sequence[str], answerable: Sequence[bool], seed: int) -> dict[str, int]:
+    """The fold of each group; a drawn order, each group into the emptiest fold, and of several such the most even.
+
+    :raises InputError: if the questions outside of a fold are all answerable, or none is.
+    """
+    names = sorted(set(groups))
+    sizes = np.zeros((len(names), 2))
+    for group, able in zip(groups, answerable, strict=True):
+        sizes[names.index(group), int(able)] += 1
+    count = max(2, min(FOLDS, len(names), int(sizes.sum(axis=0).min())))
+    shares = sizes / np.maximum(1, sizes.sum(axis=0))
+    draw = np.random.default_rng(seed)
+    found: list[tuple[float, IntArray]] = []
+    for _ in range(_DRAWS):
+        filled, fold = np.zeros((count, 2)), np.zeros(len(names), np.int64)
+        for group in draw.permutation(len(names)):
+            fold[group] = int(np.argmin(filled.sum(axis=1)))
+            filled[fold[group]] += shares[group]
+        found.append((float(np.ptp(filled, axis=0).sum()), fold))
+    fold = min(found, key=lambda one: one[0])[1]
+    if any((sizes[fold != k].sum(axis=0) == 0).any() for k in range(count)):
+        raise InputError("The labelled questions are about too few documents to be split; label some on others.")
+    return dict(zip(names, fold.tolist(), strict=True))

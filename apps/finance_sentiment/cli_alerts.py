@@ -174,11 +174,16 @@ def _desk() -> Iterator[AlertDesk]:
     from apps.finance_sentiment.settings import FinanceSettings
     from apps.finance_sentiment.store import Store
     from core.log import configure
+    from core.web.addresses import PORTS
 
     settings = FinanceSettings()
     configure(settings, quietly=True)
     with Store.open(settings.url) as store:
-        send = sender(public_url=settings.public_url, allow_private=settings.outbound_private)
+        send = sender(
+            public_url=settings.public_url,
+            allow_private=settings.outbound_private,
+            ports={*PORTS, *settings.outbound_ports},
+        )
         yield AlertDesk(store.engine, send)
 
 

@@ -72,7 +72,11 @@ def collect(
     now: float | None = None,
     expected: Mapping[int, float] | None = None,
 ) -> dict[str, Any]:
-    """The evidence of a rule's word on the window [start, end), seconds since 1970. Its shape: see README.
+    """The evidence of a rule's word on the window [start, end), seconds since 1970.
+
+    Keys: format, collected_at, dimension, value, name, window, rule, measured (the verdict), totals (of the window),
+    stories (at most ten, the heaviest first, each with its scores, topics, companies and link), chart (values and
+    expected by bucket from `start` in steps of `seconds`), last_text_at. Times are RFC 3339, in the chart seconds.
 
     A story's influence is its share of the window's negative score, where a story told n times weighs 1 + log2 n fold.
 

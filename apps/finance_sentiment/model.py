@@ -184,7 +184,8 @@ class FinanceModel:
         """For each task, (n, k) probabilities; every encoder runs once."""
         readings = [self._reading(task, home) for task in tasks]
         rows = {"": np.zeros((len(texts), 0), np.float32)}
-        rows |= {r.encoder: self.encoders[r.encoder].encode(texts) for r in readings if r.encoder}
+        for name in dict.fromkeys(reading.encoder for reading in readings if reading.encoder):
+            rows[name] = self.encoders[name].encode(texts)
         tuned = {id(each): each for reading in readings for each in reading.tuned}
         logits = {key: each.logits(texts) for key, each in tuned.items()}
         read = views(texts)

@@ -67,6 +67,7 @@ def default_rules() -> list[Rule]:
             clear_seconds=HOUR,
             cooldown_seconds=12 * HOUR,
             warmup_seconds=3 * DAY,
+            group_by=("rule",),
             severity="critical",
         ),
         Rule(
@@ -86,6 +87,7 @@ def default_rules() -> list[Rule]:
             clear_seconds=HOUR,
             cooldown_seconds=12 * HOUR,
             warmup_seconds=3 * DAY,
+            group_by=("rule",),
         ),
         Rule(
             "overall-negative-surge",
@@ -100,6 +102,7 @@ def default_rules() -> list[Rule]:
             clear_seconds=HOUR,
             cooldown_seconds=12 * HOUR,
             warmup_seconds=3 * DAY,
+            group_by=("rule",),
         ),
         Rule(
             "source-silent",
@@ -112,6 +115,7 @@ def default_rules() -> list[Rule]:
             clear_seconds=0,
             cooldown_seconds=0,
             warmup_seconds=3 * DAY,
+            group_by=("rule",),
             severity="info",
         ),
     ]

@@ -28,6 +28,7 @@ from apps.finance_sentiment.store import Store
 from apps.finance_sentiment.topics import NAMES
 from core.errors import NotFound, SuiteError, Unavailable
 from core.progress import Report, quiet
+from core.web.addresses import PORTS
 
 TICK_SECONDS = 5.0
 KEEP_SECONDS = 60.0
@@ -190,7 +191,11 @@ def build_service(
     for problem in found.problems:
         _log.warning("companies: %s", problem)
     model: Labeller = backend if backend is not None else FinanceModel.load(settings)  # type: ignore[assignment]
-    send = notifier or sender(public_url=settings.public_url, allow_private=settings.outbound_private)
+    send = notifier or sender(
+        public_url=settings.public_url,
+        allow_private=settings.outbound_private,
+        ports={*PORTS, *settings.outbound_ports},
+    )
     opened = store if isinstance(store, Store) else Store.open(settings.url)
     try:
         return Service(settings, opened, model, found.gazetteer, send)

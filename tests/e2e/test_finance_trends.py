@@ -20,7 +20,7 @@ def monitor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FinanceServer]
         yield live
 
 
-def test_a_stretch_is_zoomed_with_the_mouse_and_back_goes_back(watched: Watched, monitor: FinanceServer) -> None:
+def test_a_stretch_is_zoomed_with_the_mouse_and_back_goes_back(monitor: FinanceServer, watched: Watched) -> None:
     page = watched.page
     visit(page, monitor, "trends")
     chart = page.get_by_role("slider", name="Stories over time")
@@ -39,7 +39,7 @@ def test_a_stretch_is_zoomed_with_the_mouse_and_back_goes_back(watched: Watched,
     assert watched.violations() == []
 
 
-def test_the_keyboard_reads_buckets_and_opens_their_texts(page: Page, monitor: FinanceServer) -> None:
+def test_the_keyboard_reads_buckets_and_opens_their_texts(monitor: FinanceServer, page: Page) -> None:
     visit(page, monitor, "trends?bucket=21600")
     chart = page.get_by_role("slider", name="Stories over time")
     chart.focus()
@@ -61,12 +61,12 @@ def test_the_keyboard_reads_buckets_and_opens_their_texts(page: Page, monitor: F
     expect(page.locator(".fixed")).to_be_visible()
 
 
-def test_four_series_are_compared_and_a_fifth_is_refused(page: Page, monitor: FinanceServer) -> None:
+def test_four_series_are_compared_and_a_fifth_is_refused(monitor: FinanceServer, page: Page) -> None:
     visit(page, monitor)
     page.goto(f"{monitor.url}/finance/trends")
     page.get_by_label("All texts").select_option("entity")
     for name in ("Tesla", "Apple", "0700", "us:jpm"):
-        before = page.locator(".legend .key").count()
+        before = page.locator(".chip.key").count()
         page.get_by_label("Name or id to compare").fill(name)
         page.get_by_label("Name or id to compare").press("Enter")
         expect(page.locator(".chip.key")).not_to_have_count(before)
@@ -87,7 +87,7 @@ def test_four_series_are_compared_and_a_fifth_is_refused(page: Page, monitor: Fi
     expect(page.locator(".legend .key")).to_have_count(3)
 
 
-def test_the_map_leads_to_trends_and_sorts(page: Page, monitor: FinanceServer) -> None:
+def test_the_map_leads_to_trends_and_sorts(monitor: FinanceServer, page: Page) -> None:
     visit(page, monitor, "map")
     page.get_by_role("button", name="Most negative").click()
     expect(page.get_by_role("button", name="Most negative")).to_have_attribute("aria-pressed", "true")
@@ -107,7 +107,7 @@ def test_the_map_leads_to_trends_and_sorts(page: Page, monitor: FinanceServer) -
     assert "span=day_7" in page.url
 
 
-def test_a_folder_is_added_polled_paused_and_removed(watched: Watched, monitor: FinanceServer) -> None:
+def test_a_folder_is_added_polled_paused_and_removed(monitor: FinanceServer, watched: Watched) -> None:
     page = watched.page
     folder = monitor.watched / "desk"
     folder.mkdir()

@@ -78,21 +78,33 @@ export class Filters extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 
+  /** How many there are of each; written in place, so that nobody is disturbed. */
+  tally(counts) {
+    this.counts = counts;
+    for (const node of this.root.querySelectorAll("[data-n]")) {
+      const [kind, name] = node.dataset.n.split(" ");
+      const n = kind === "state" ? this.#count(name) : counts?.by_severity?.[name];
+      node.textContent = n == null ? "" : String(n);
+      node.hidden = n == null;
+    }
+  }
+
   draw() {
     const { i18n, names, by } = this.frame;
     const focused = document.activeElement?.dataset?.filter;
-    const number = (n) => (n == null ? null : el("span", { class: "n", text: String(n) }));
+    const typed = focused === "value" ? document.activeElement.value : null;
+    const number = (name) => el("span", { class: "n", "data-n": name });
     const states = STATES.map((state) => el("button", {
       type: "button", class: "chip", "data-filter": `state ${state}`, "aria-pressed": String(this.state === state),
       on: { click: () => this.change({ state: state === "open" ? null : state }) },
-    }, i18n.node("span", `state_${state}`), number(this.#count(state))));
+    }, i18n.node("span", `state_${state}`), number(`state ${state}`)));
     const severities = SEVERITIES.map((severity) => {
       const on = this.severity.includes(severity);
       const next = on ? this.severity.filter((one) => one !== severity) : [...this.severity, severity];
       return el("button", {
         type: "button", class: `chip severity ${severity}`, "data-filter": `severity ${severity}`, "aria-pressed": String(on),
         on: { click: () => this.change({ severity: next }) },
-      }, i18n.node("span", `severity_${severity}`), number(this.counts?.by_severity?.[severity]));
+      }, i18n.node("span", `severity_${severity}`), number(`severity ${severity}`));
     });
     const select = (name, label, options, value, changed) => el("label", { class: "pick" }, i18n.node("span", label, { class: "unseen" }),
       el("select", { "data-filter": name, on: { change: (event) => changed(event.target.value) } },
@@ -121,6 +133,8 @@ export class Filters extends EventTarget {
         rule ? el("button", { type: "button", class: "chip", "data-filter": "rule", on: { click: () => this.change({ rule: null }) } },
           el("span", { text: i18n.t("of_rule", { rule }) }), el("span", { class: "cross", "aria-hidden": "true", text: "×" })) : null));
     if (value.isConnected) value.setAttribute("placeholder", i18n.t("about_value"));
+    if (typed != null) value.value = typed;
+    this.tally(this.counts);
     if (focused) this.root.querySelector(`[data-filter="${CSS.escape(focused)}"]`)?.focus();
   }
 

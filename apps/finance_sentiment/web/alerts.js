@@ -151,9 +151,7 @@ function count() {
   clearTimeout(counting);
   counting = setTimeout(async () => {
     const counts = await server.get("alerts/counts").catch(() => null);
-    if (!counts || JSON.stringify(counts) === JSON.stringify(filters.counts)) return;
-    filters.counts = counts;
-    filters.draw();
+    if (counts) filters.tally(counts);
   }, filters.counts ? 400 : 0);
 }
 

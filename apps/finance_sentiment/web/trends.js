@@ -47,6 +47,7 @@ const bucket = () => (BUCKETS.includes(address.get("bucket")) ? address.get("buc
 
 function drawControls() {
   const focused = document.activeElement?.dataset?.control;
+  const typed = focused === "value" ? document.activeElement.value : "";
   const option = (value, text, now) => el("option", { value, text, selected: value === now });
   const kind = el("select", { "data-control": "kind", "aria-label": i18n.t("dimension_all"), on: { change: () => {
     address.set({ dimension: kind.value === "all" ? null : kind.value, value: null, at: null, which: null });
@@ -61,6 +62,7 @@ function drawControls() {
   const input = dimension() === "all" ? null : el("input", {
     name: "value", "data-control": "value", list: "values", autocomplete: "off", maxlength: "200", placeholder: i18n.t("add_hint"), "aria-label": i18n.t("add_hint"),
   });
+  if (input) input.value = typed;
   const list = el("datalist", { id: "values" }, ...names.options(dimension()).map((v) => el("option", { value: names.of(dimension(), v) })));
   const size = el("select", { "data-control": "bucket", "aria-label": i18n.t("bucket"), on: { change: () => {
     address.set({ bucket: size.value === "auto" ? null : size.value });
@@ -72,8 +74,9 @@ function drawControls() {
   if (focused) controls.querySelector(`[data-control="${focused}"]`)?.focus();
 }
 
-function add(event) {
+async function add(event) {
   event.preventDefault();
+  await naming;
   const input = controls.elements.value;
   const text = input?.value.trim();
   if (!text) return;
@@ -82,6 +85,7 @@ function add(event) {
   if (!value) return say(refuse(i18n.t("unknown", { text })));
   if (now.length >= MOST) return say(refuse(i18n.t("too_many")));
   address.set({ value: [...new Set([...now, value])], at: null, which: null });
+  input.value = "";
   changed();
   controls.elements.value.focus();
 }
@@ -247,12 +251,12 @@ i18n.addEventListener("change", () => {
   loadTexts();
 });
 drawControls();
-frame.begin(() => (found && span.fixed ? undefined : load()), { seconds: REFRESH_SECONDS });
-frame.live.addEventListener("alert", () => span.fixed || load());
-const known = await server.get("names").catch(() => null);
-if (known) {
+const naming = server.get("names").then((known) => {
   names.take(known);
   drawControls();
-  draw();
-  loadTexts();
-}
+}, () => {});
+frame.begin(() => (found && span.fixed ? undefined : load()), { seconds: REFRESH_SECONDS });
+frame.live.addEventListener("alert", () => span.fixed || load());
+await naming;
+draw();
+loadTexts();

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -51,11 +50,9 @@ BAD = (
 
 
 def test_three_bad_stories_make_one_alert_with_its_evidence(watched: TestClient) -> None:
-    began = time.perf_counter()
     sent = watched.post("/finance/texts", json={"texts": [{"title": t, "source": f"s{i}"} for i, t in enumerate(BAD)]})
     assert sent.status_code == 200 and sent.json()["negative"] == 3
     [alert] = watched.get("/finance/alerts", params={"state": "open"}).json()["items"]
-    assert time.perf_counter() - began < 5
     assert (alert["state"], alert["severity"], alert["value"]) == ("firing", "critical", "US:TSLA")
     assert alert["summary"]["en"].startswith("3 of 3 stories about Tesla")
     whole = watched.get(f"/finance/alerts/{alert['id']}").json()

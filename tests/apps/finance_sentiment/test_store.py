@@ -8,7 +8,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from apps.finance_sentiment import tables
+from apps.finance_sentiment import tables, tables_alerts, tables_sources
 from apps.finance_sentiment.clusters import StoryIndex
 from apps.finance_sentiment.rows import DAY, HOUR, MINUTE, Reading, epoch
 from apps.finance_sentiment.schemas import Counts, SeriesKey
@@ -56,6 +56,7 @@ def test_the_migrations_make_exactly_the_tables_of_the_code(store: Store) -> Non
 
     with store.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": False, "include_object": mine})
+        assert tables_alerts.metadata is tables_sources.metadata is tables.metadata
         assert compare_metadata(context, tables.metadata) == []
 
 
