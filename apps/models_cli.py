@@ -223,7 +223,8 @@ def add_prepare(apps: Sequence[App]) -> None:
                 make, named = getattr(part, "prepare", None), bool(of_apps & set(getattr(part, "PREPARED", ())))
                 if make is not None and (named or not asked):
                     told = {"named": True} if named else {}
-                    prepared.append(make(member.settings_class()(), force=force, progress=bar, **told))
+                    made = make(member.settings_class()(), force=force, progress=bar, **told)
+                    prepared += made if isinstance(made, list) else [made]
         if as_json:
             put_json([_row(artifact) for artifact in prepared])
             return

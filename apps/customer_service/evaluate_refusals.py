@@ -9,8 +9,9 @@ of retrieval. Knows judged questions; reads no files.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -166,21 +167,22 @@ def _without(
             strangers = [_read(j, reader) for j in strangers]
     else:
         also = sample_rows(sample_knowledge(settings))[_home(judged)]
-        for place, (chance, refused) in judge_apart(data, [_touches(j) for j in judged], also, rate).items():
+        fitted = partial(fit, also=also, false_refusal=rate)
+        for place, (chance, refused) in judge_apart(data, [_touches(j) for j in judged], fitted).items():
             probability[place], declined[place] = chance, refused
-        own = fit(data, also=also, false_refusal=rate)
+        own = fitted(data)
     return Refusals(probability, declined, _off_topic(strangers, own, shipped.checks, rate))
 
 
 def judge_apart(
-    data: Labelled, touches: Sequence[Sequence[str]], also: Labelled | None, rate: float
+    data: Labelled, touches: Sequence[Sequence[str]], fitted: Callable[[Labelled], Answerability]
 ) -> dict[int, tuple[float, bool]]:
     """Probability and whether it is declined, by place of the question; each by a check that saw none of its documents.
 
     Questions for which too little is left have no entry.
 
     :param touches: of each question of `data` the names of its documents.
-    :param also: rows of other collections that help to fit.
+    :param fitted: fits a check; may raise `InputError` where it is given too little.
     :raises InputError: if the questions are about too few documents to be parted.
     """
     folds = DocumentFolds(touches, [bool(label) for label in data.labels], seed=_SEED)
@@ -188,7 +190,7 @@ def judge_apart(
     for out, test in folds.tests.items():
         unseen = np.array([out.isdisjoint(folds.of(names)) for names in touches], bool)
         try:
-            check = fit(data.take(unseen), also=also, false_refusal=rate)
+            check = fitted(data.take(unseen))
         except InputError:
             continue
         chances = check.probability(data.rows[test])

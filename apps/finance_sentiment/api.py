@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 
 from apps.finance_sentiment.alerts_api import alerts_router
+from apps.finance_sentiment.metrics import FinanceMetrics
 from apps.finance_sentiment.pages import ASSETS, NAME, PREFIX, pages_router
 from apps.finance_sentiment.sources_api import sources_router
 from apps.finance_sentiment.trends_api import trends_router
@@ -52,10 +53,12 @@ def part(build: Callable[[], Desk], web: WebSettings) -> Part:
     :param build: opens the desk; runs on a thread when the server starts.
     """
     slot = Slot()
+    metrics = FinanceMetrics(lambda: slot().tally(), lambda: slot().source_health())
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
         slot.desk = await asyncio.to_thread(build)
+        slot.desk.service.measure(metrics)
         try:
             yield
         finally:
@@ -68,15 +71,16 @@ def part(build: Callable[[], Desk], web: WebSettings) -> Part:
         title=TITLE,
         summary=SUMMARY,
         routers=[
+            pages_router(),  # first: two pages share their address with JSON
             alerts_router(lambda: slot().alerts, web.admin_key),
             sources_router(lambda: slot().service, lambda: slot().jobs, web.admin_key),
             trends_router(lambda: slot().service),
-            pages_router(),
         ],
         ready=lambda: slot().ready(),
         lifespan=lifespan,
         assets=ASSETS,
         limited_places=[f"{PREFIX}/texts"],
+        collectors=metrics.collectors,
     )
 
 

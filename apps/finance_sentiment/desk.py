@@ -6,10 +6,14 @@ Knows how the parts are put together and in which order they begin and end.
 from __future__ import annotations
 
 import asyncio
+import time
+from collections import Counter
+from collections.abc import Mapping
 from typing import cast
 
 from apps.finance_sentiment.alert_desk import AlertDesk
 from apps.finance_sentiment.jobs import Jobs
+from apps.finance_sentiment.metrics import Tally
 from apps.finance_sentiment.notify.send import Send
 from apps.finance_sentiment.service import Service, build_service
 from apps.finance_sentiment.settings import FinanceSettings
@@ -29,6 +33,15 @@ class Desk:
     def ready(self) -> dict[str, str]:
         """Part -> "ok" or what is wrong."""
         return {**self.service.ready(), "sources": self.jobs.problem or "ok"}
+
+    def tally(self) -> Tally:
+        """Alerts by state, open ones by severity, silenced ones."""
+        return self.alerts.count_alerts()
+
+    def source_health(self) -> Mapping[str, int]:
+        """How many sources there are of each health."""
+        now = time.time()
+        return Counter(source.health(now) for source in self.jobs.sources.sources())
 
     def start(self) -> Desk:
         """Begin to judge, to send and to poll."""

@@ -51,7 +51,7 @@ class Intake:
         settings: FinanceSettings,
         heard: Callable[[Sequence[Analysed], int], None] = lambda _texts, _revision: None,
     ) -> None:
-        self._store, self._reader, self._settings, self._heard = store, reader, settings, heard
+        self._store, self._reader, self._settings, self.heard = store, reader, settings, heard
         self._stories = StoryIndex(settings.story_window_hours * 3600, settings.story_similarity)
         self._lock = threading.Lock()
         store.load_stories(self._stories)
@@ -73,7 +73,7 @@ class Intake:
                 with self._lock:
                     recorded = self._store.record(readings, self._stories, self._settings.relevance)
                     told = recorded.new
-                    self._heard(told, recorded.revision)
+                    self.heard(told, recorded.revision)
                 new += told
             known += len(batch) - len(told)
             progress("texts", min(start + BATCH, len(incoming)), len(incoming))

@@ -15,7 +15,7 @@ _SCALES = {
     "万": 1e4, "百万": 1e6, "千万": 1e7, "亿": 1e8, "万亿": 1e12,
 }  # fmt: skip
 _NUMBER = re.compile(
-    r"(?<![\w.,])(?P<sign>-\s?)?(?P<digits>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)"
+    r"(?<![a-z0-9_.,])(?P<sign>-\s?)?(?P<digits>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)"
     r"\s?(?P<scale>万亿|千万|百万|亿|万|(?:k|thousand|mn|mln|m|millions?|meur|bn|bln|b|billions?|trn|trillion)\b)?"
     r"\s?(?P<percent>%|pct\b|percent\b|per\s?cent\b)?",
 )
@@ -29,9 +29,9 @@ _FROM = re.compile(r"(?:\bfrom|由|从)\D{0,30}$")
 _LOSS = re.compile(r"\bloss(?:es)?\b|\bdeficit\b|\bnegative\b|亏损|赤字")
 _PROFIT = re.compile(r"\bprofits?\b|\bpositive\b|\bearnings\b|盈利|利润")
 _FAR = 90
-_CONVERTED = re.compile(
-    r"\(\s*(?:about |approximately )?(?:us)?\s?(?:[$€£¥]|eur\b|usd\b|gbp\b|sek\b|euros?\b|dollars?\b|约合|合)"
-)
+_CURRENCY = re.compile(r"eur\b|euros?\b|€|us\$|usd\b|dollars?\b|\$|gbp\b|pounds?\b|£|sek\b|dkk\b|nok\b|¥|元|港元")
+_ONE_NAME = {"euro": "eur", "euros": "eur", "€": "eur", "us$": "usd", "$": "usd", "dollar": "usd", "dollars": "usd"}
+_BESIDE = 8  # characters in which a figure's currency stands
 _STOP = re.compile(r"[;。；]|\.\s")
 _NEAR = 0.004
 
@@ -53,8 +53,8 @@ def marks(text: str) -> list[str]:
         if len(between) > _FAR or _STOP.search(between) or bool(first["percent"]) != bool(second["percent"]):
             continue
         ahead = text[max(0, first.start() - 60) : first.start()]
-        if _CONVERTED.search(between) and "from" not in between:
-            continue  # the same value in another currency
+        if _converted(text, first, between):
+            continue
         if _OLD_NEW.search(between) and _FROM.search(ahead):
             old, new = _values(first, second)
         elif _NEW_OLD.search(between):
@@ -63,6 +63,16 @@ def marks(text: str) -> list[str]:
             continue
         found += _words(new, old, ahead, between)
     return found
+
+
+def _converted(text: str, first: re.Match[str], between: str) -> bool:
+    """Whether the second figure is the first one in another currency: "39.8 mln euro ( $ 56.8 mln )"."""
+    before, _, inside = between.partition("(")
+    if not inside and "(" not in between:
+        return False
+    mine = text[max(0, first.start() - _BESIDE) : first.start()] + " " + before
+    own, other = ({_ONE_NAME.get(c, c) for c in _CURRENCY.findall(part)} for part in (mine, inside))
+    return bool(other) and not own & other
 
 
 def _words(new: float, old: float, ahead: str, between: str) -> list[str]:

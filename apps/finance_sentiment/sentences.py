@@ -17,7 +17,7 @@ import numpy as np
 from core.text.segment import sentences
 from core.types import FloatArray
 
-WHOLE = {"en": 900, "zh": 300}
+WHOLE = {"en": 600, "zh": 300}
 """Characters of a text that is read in one, by family of language: about what an encoder reads."""
 
 PART = {"en": 400, "zh": 150}

@@ -15,6 +15,7 @@ from apps.finance_sentiment.alerts import Policy
 from apps.finance_sentiment.entities import Linker
 from apps.finance_sentiment.gazetteer import Gazetteer, load_gazetteer
 from apps.finance_sentiment.intake import IngestReport, Intake
+from apps.finance_sentiment.metrics import FinanceMetrics
 from apps.finance_sentiment.model import FinanceModel
 from apps.finance_sentiment.monitor import Monitor
 from apps.finance_sentiment.notify.send import Send, sender
@@ -60,6 +61,11 @@ class Service:
         """Begin to judge by the clock, and to send."""
         self.alerts.start()
         self._thread.start()
+
+    def measure(self, metrics: FinanceMetrics) -> None:
+        """Tell these metrics of every text, judgement and notification from now on."""
+        self.intake.heard = metrics.heard(self.monitor.heard)
+        self.alerts.deliverer.send = metrics.sending(self.alerts.deliverer.send)
 
     @property
     def minute_days(self) -> int:

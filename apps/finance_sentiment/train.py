@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from apps.finance_sentiment.examples import Example, read_sentiment, read_topics
-from apps.finance_sentiment.model import Task, frozen_encoders
+from apps.finance_sentiment.model import ARTIFACTS, Task, frozen_encoders
 from apps.finance_sentiment.publish import publish
 from apps.finance_sentiment.shipped import prepare
 from apps.finance_sentiment.train_heads import Plan, fit_tasks
@@ -25,7 +25,10 @@ from core.models.artifacts import ArtifactStore
 from core.progress import Report, quiet
 from core.settings import CoreSettings
 
-__all__ = ["Tuning", "plan_tuning", "prepare", "read", "train"]
+__all__ = ["PREPARED", "Tuning", "plan_tuning", "prepare", "read", "train"]
+
+PREPARED = tuple(ARTIFACTS.values())
+"""Names of what `prepare` makes."""
 
 Tuning = Literal["auto", "off", "full"]
 """Whether encoders are tuned on the texts: where it helps and can be done, never, or always."""

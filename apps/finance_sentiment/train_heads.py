@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 
 from apps.finance_sentiment.examples import Example
-from apps.finance_sentiment.model import TUNED_FOLDER, Reading, Task, family, plain_name
+from apps.finance_sentiment.model import FAMILIES, TUNED_FOLDER, Reading, Task, family, plain_name
 from apps.finance_sentiment.schemas import SENTIMENTS
 from apps.finance_sentiment.wording import GRAMS, views
 from core.backends.base import Encoder
@@ -85,6 +85,8 @@ class Plan:
     """Use the tuned encoder even where the held-out texts do not speak for it."""
     again: bool = True
     """Tune once more on all texts after the judgement; False keeps the encoder that was judged last."""
+    homes: tuple[str, ...] = FAMILIES
+    """Families of languages whose encoder is tuned."""
     share: int = 0
     """Hold out one text in so many, once; 0 goes by their number: all of few in turn, else a fifth."""
 
@@ -166,7 +168,7 @@ def _learn(school: _School, plan: Plan | None, folder: Path | None, trained: Tra
     tuned: dict[Task, Fitted] = {}
     served: tuple[OnnxHeads, ...] = ()
     plain: dict[Task, Fitted] = {}
-    if plan is not None and folder is not None:
+    if plan is not None and folder is not None and school.home in plan.homes:
         fold = _folds(school, plan.share)
         outside, last = _judge(school, plan.tune, fold)
         tuned = {task: fit_head(school.table(task, outside, fold), progress=school.progress) for task in school.lessons}

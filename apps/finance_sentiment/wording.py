@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+from apps.finance_sentiment.marks import marks
 from core.heads.grams import Tokens
 from core.text.segment import words
 
@@ -23,9 +24,9 @@ _SPACE = re.compile(r"\s+")
 
 
 def views(texts: Sequence[str]) -> tuple[list[Tokens], list[Tokens]]:
-    """Words, and texts to be read by their characters."""
+    """Words, with a word for every comparison of figures; and texts to be read by their characters."""
     plain = [plainly(text) for text in texts]
-    return [words(text) for text in plain], list(plain)
+    return [words(text) + marks(text) for text in plain], list(plain)
 
 
 def plainly(text: str) -> str:

@@ -168,9 +168,12 @@ def test_prepare_leaves_models_of_your_own_alone_and_says_so(
     store = ArtifactStore(home / "models")
     source = {"samples": "others", "questions": "a hash"}
     store.publish("answerability", lambda target: model(target, "own") and None, kind="check", source=source)
+    for name in ("finance-sentiment", "finance-topics"):
+        store.publish(name, lambda target: model(target, "own") and None, kind="finance", source={"file": "own.csv"})
     for force in ([], ["--force"]):
         assert main(["models", "prepare", *force, "--json"]) == 0
-        assert {row["name"]: row["version"] for row in json.loads(capsys.readouterr().out)}["answerability"] == "0001"
+        versions = {row["name"]: row["version"] for row in json.loads(capsys.readouterr().out)}
+        assert {versions[name] for name in ("answerability", "finance-sentiment", "finance-topics")} == {"0001"}
     assert main(["models", "prepare", "--force"]) == 0
     assert "answerability 0001 is your own and stays" in " ".join(capsys.readouterr().err.split())
     with monkeypatch.context() as without:

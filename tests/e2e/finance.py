@@ -23,7 +23,6 @@ from apps.finance_sentiment.api import part
 from apps.finance_sentiment.clusters import Sketch, StoryIndex
 from apps.finance_sentiment.desk import Desk, build_desk
 from apps.finance_sentiment.evidence import RuleName, collect
-from apps.finance_sentiment.pages import pages_router
 from apps.finance_sentiment.rows import Reading
 from apps.finance_sentiment.schemas import Incoming, Labels, Mention, SeriesKey, Verdict
 from apps.finance_sentiment.settings import FinanceSettings
@@ -125,7 +124,6 @@ class FinanceServer:
             return self.desk
 
         made = part(build, self.web)
-        made = replace(made, routers=[pages_router(), *made.routers])
         app = create_web_app("Triptych", [made], self.web)
         config = uvicorn.Config(
             app, host="127.0.0.1", port=self.port, log_level="critical", timeout_graceful_shutdown=1

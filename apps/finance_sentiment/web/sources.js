@@ -31,7 +31,11 @@ function say(key, values) {
 }
 
 const time = (at, text) => el("time", { datetime: at ?? "", title: exact(i18n, at), text });
-const past = (at) => time(at, at ? i18n.t("ago", { time: age(i18n, at) }) : "–");
+const past = (at) => {
+  const since = age(i18n, at);
+  return time(at, !at || since === i18n.t("age_now") ? since : i18n.t("ago", { time: since }));
+};
+const figure = (label, ...content) => el("td", { class: "end", "data-label": i18n.t(label) }, ...content);
 
 function due(source) {
   if (!source.next_due_at) return "–";
@@ -54,8 +58,8 @@ function row(source) {
       el("a", { class: "name", href: `/finance/trends?${new URLSearchParams({ dimension: "source", value: source.name })}`, text: source.name }),
       el("span", { class: "location", text: source.location }),
       trouble ? el("span", { class: "trouble", text: source.failures > 1 ? `${i18n.t("failures", { n: source.failures })} · ${trouble}` : trouble }) : null),
-    el("td", { class: "end" }, past(source.last_success_at)), el("td", { class: "end" }, past(source.last_new_at)), el("td", { class: "end" }, due(source)),
-    el("td", { class: "end", text: count(i18n, source.texts) }),
+    figure("col_success", past(source.last_success_at)), figure("col_new", past(source.last_new_at)), figure("col_next", due(source)),
+    figure("col_texts", count(i18n, source.texts)),
     el("td", { class: "do" }, el("div", { class: "row" },
       button(source, "poll", i18n.t(busy ? "polling" : "poll"), busy || !source.enabled), source.enabled ? button(source, "pause", i18n.t("pause")) : button(source, "resume", i18n.t("resume")),
       button(source, "remove", i18n.t(sure === source.name ? "remove_sure" : "remove")))));

@@ -6,7 +6,7 @@ export const TREND_WORDS = {
     volume: "Stories over time", share: "Share negative over time", key_all: "Stories", key_negative: "Negative", unknown: "There is no “{text}” among the names of this kind.",
     too_many: "Four series can be compared at once.", choose: "Choose what to look at: type a name above.", hint: "Click a bucket for its texts, drag to zoom. Keys: arrows move, Shift+arrows mark, Enter opens or zooms.",
     as_table: "Figures as a table", col_from: "From", texts_of: "{name}, {from} – {to}", no_texts: "No such text here.", latest: "Latest first", most_negative: "Most negative first", any_sentiment: "Any sentiment", order: "Order", sentiment: "Sentiment",
-    say: "{at}: {rest}", say_one: "{name} {stories} stories, {share} negative", stop: "Close", in_map: "Map", empty_span: "No text falls into this time.",
+    say: "{at}: {rest}", sum: "{stories} stories, {share} negative", say_one: "{name} {stories} stories, {share} negative", stop: "Close", in_map: "Map", empty_span: "No text falls into this time.",
     b_60: "1 min", b_300: "5 min", b_900: "15 min", b_3600: "1 h", b_21600: "6 h", b_86400: "1 d",
   },
   zh: {
@@ -14,7 +14,7 @@ export const TREND_WORDS = {
     volume: "事件数走势", share: "负面占比走势", key_all: "事件", key_negative: "负面", unknown: "此类名称中没有“{text}”。",
     too_many: "最多同时比较四个序列。", choose: "请在上方输入名称以选择要查看的对象。", hint: "点击柱体查看文本，拖动可放大。快捷键：方向键移动，Shift+方向键选择区间，Enter 打开或放大。",
     as_table: "以表格显示数据", col_from: "起始时间", texts_of: "{name}，{from} – {to}", no_texts: "此处没有符合条件的文本。", latest: "最新在前", most_negative: "最负面在前", any_sentiment: "不限情绪", order: "排序", sentiment: "情绪",
-    say: "{at}：{rest}", say_one: "{name} {stories} 个事件，负面 {share}", stop: "关闭", in_map: "热力图", empty_span: "这段时间内没有文本。",
+    say: "{at}：{rest}", sum: "{stories} 个事件，负面 {share}", say_one: "{name} {stories} 个事件，负面 {share}", stop: "关闭", in_map: "热力图", empty_span: "这段时间内没有文本。",
     b_60: "1 分钟", b_300: "5 分钟", b_900: "15 分钟", b_3600: "1 小时", b_21600: "6 小时", b_86400: "1 天",
   },
 };

@@ -161,7 +161,7 @@ function drawLegend() {
   legend.replaceChildren(...all.map((s, n) => {
     const [stories, negative] = sum(s);
     return el("span", { class: `key s${n}` }, el("strong", { text: names.of(found.dimension, s.value) }),
-      el("span", { text: `${count(i18n, stories)} ${i18n.t("stories").toLowerCase()} · ${stories ? percent(negative / stories) : "–"} ${i18n.t("negative").toLowerCase()}` }));
+      el("span", { text: i18n.t("sum", { stories: count(i18n, stories), share: stories ? percent(negative / stories) : "–" }) }));
   }), ...(all.length === 1 ? [el("span", { class: "key bars-all", text: i18n.t("key_all") }), el("span", { class: "key bars-negative", text: i18n.t("key_negative") })] : []));
 }
 

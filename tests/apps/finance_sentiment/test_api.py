@@ -102,3 +102,18 @@ def test_a_body_that_holds_no_texts_is_refused_and_loses_nothing(client: TestCli
     refused = client.post("/finance/texts", content=body, headers={"Content-Type": "application/json"})
     assert refused.status_code in (413, 422)
     assert refused.headers["content-type"].startswith("application/problem+json")
+
+
+def test_metrics_count_what_came_in(watched: TestClient) -> None:
+    watched.post("/finance/texts", json={"texts": [{"title": t, "source": "wire"} for t in BAD]})
+    told = watched.get("/metrics").text
+    assert 'triptych_finance_texts_total{source="wire"} 3.0' in told
+    assert 'triptych_finance_stories_total{sentiment="negative"} 3.0' in told
+    assert 'triptych_finance_alerts{state="firing"} 1.0' in told
+
+
+@pytest.mark.parametrize("path", ["/finance/trends", "/finance/sources"])
+def test_an_address_that_is_a_page_and_json_answers_as_it_is_asked(client: TestClient, path: str) -> None:
+    assert client.get(path, headers={"Accept": "text/html"}).headers["content-type"].startswith("text/html")
+    params = {"dimension": "all"} if path.endswith("trends") else {}
+    assert client.get(path, params=params).headers["content-type"] == "application/json"
