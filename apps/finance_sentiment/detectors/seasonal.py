@@ -26,8 +26,6 @@ TRUST, TRACKED = 0.7, DAY
 """The tracking signal from which on the level is held to have shifted, and the half-life of the signal."""
 FAST = DAY / 4
 """Half-life of the level while it shifts."""
-OPEN, SETTLED = 2.0, 2.0
-"""How much an hour of the day may learn on its first visit, and the visits before its errors widen the spread."""
 
 
 @dataclass(slots=True)
@@ -121,10 +119,7 @@ class Seasonal(Detector[Baseline]):
         hour, slot = _slots(closed.start, closed.seconds)
         error = y - self._base(state, closed.start, closed.seconds)
         capped = min(abs(error), CAPPED * self._spread(state))
-        visits = state.hour_weight[hour] / max(1.0, a_day / 24)
-        clip = max(self.clip, OPEN / (1.0 + visits))
-        clipped = max(-clip, min(clip, error))
-        settled = visits >= SETTLED
+        clipped = max(-self.clip, min(self.clip, error))
         keep = 0.5 ** (1 / (TRACKED / DAY * a_day))
         signed = state.error * keep + clipped * (1 - keep)
         size = state.size * keep + abs(clipped) * (1 - keep)
@@ -136,7 +131,7 @@ class Seasonal(Detector[Baseline]):
         new = Baseline(
             state.level + gain * (error if shifted else clipped), state.seen + 1.0,
             state.by_hour[:], state.hour_weight[:], state.by_slot[:], state.slot_weight[:],
-            state.squares * fade + capped * capped * settled, state.weight * fade + settled, signed, size, a_day,
+            state.squares * fade + capped * capped, state.weight * fade + 1.0, signed, size, a_day,
         )  # fmt: skip
         if shifted:
             return new

@@ -34,9 +34,6 @@ class ShareShift(Detector[Tally]):
     """Chance of a false breach in one window."""
     least_rise: float = parameter(0.15, 0.0, 1.0)
     """The share must exceed the usual one by this much: significance alone is cheap on busy series."""
-    enough: float = parameter(1.0, 0.1, 1.0)
-    """From this share on a window is breached even so, unless even more is usual: where most news is bad already, the
-    share has nowhere to rise to. For use beside a rule on the count."""
     half_life: float = parameter(30.0, 0.1, 3650.0)
     """Days after which a story weighs half."""
     prior_share: float = parameter(0.25, 0.01, 0.99)
@@ -45,8 +42,6 @@ class ShareShift(Detector[Tally]):
     """Stories that this prior weighs."""
     most_stories: float = parameter(150.0, 1.0, 1e9)
     """The baseline weighs at most so many stories: the true share wanders, and more do not make it surer."""
-    most_per_bucket: float = parameter(2.0, 0.1, 1e6)
-    """A bucket teaches as if it held at most so many stories: one loud hour is one observation, not thirty."""
 
     def step(self, window_seconds: int) -> int:
         """An hour, or the window where it is shorter."""
@@ -67,7 +62,6 @@ class ShareShift(Detector[Tally]):
         limit = max(least / stories, expected + self.least_rise)
         if p > self.p_value:
             limit = max(limit, value + 0.5 / stories)
-        limit = min(limit, max(self.enough, expected + 1e-9)) if self.enough < 1.0 else limit
         reason = (
             f"{negative} of {stories} stories are negative ({value:.0%}; {expected:.0%} are usual, {min(limit, 1):.0%} "
             f"is the limit; chance of that many: {p:.2g})."
@@ -78,9 +72,9 @@ class ShareShift(Detector[Tally]):
         """Add a bucket; a surge is left out."""
         if firing:
             return state
-        keep, stories, negative = self._keep(closed.seconds), closed.counts.stories, closed.counts.negative
-        weight = min(1.0, self.most_per_bucket / max(stories, 1))
-        return Tally(state.negative * keep + negative * weight, state.other * keep + (stories - negative) * weight)
+        keep = self._keep(closed.seconds)
+        negative = closed.counts.negative
+        return Tally(state.negative * keep + negative, state.other * keep + closed.counts.stories - negative)
 
     def skip(self, state: Tally, start: int, seconds: int, buckets: int, firing: bool) -> Tally:
         """Fade, all at once."""
