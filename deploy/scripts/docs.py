@@ -1,7 +1,7 @@
 """Write tables into the READMEs, from the settings and the committed results; `--check` only says if they are stale.
 
 A README asks for a table with a pair of comments: `<!-- settings module:Class -->` and `<!-- /settings -->`,
-`<!-- options module:Class -->` and `<!-- /options -->`, or `<!-- figures -->` (`<!-- figures zh -->`) and
+`<!-- options module:Class -->` and `<!-- /options -->`, or `<!-- figures -->` (`<!-- figures finance zh -->`) and
 `<!-- /figures -->`. Of options that build on others (`<!-- options module:Class over module:Base -->`) only those are
 told that the base lacks or has otherwise.
 """
@@ -30,7 +30,9 @@ OPTIONS = re.compile(
     r"(<!-- options (?P<module>[\w.]+):(?P<name>\w+)(?: over (?P<base>[\w.]+:\w+))? -->\n).*?(<!-- /options -->)",
     re.DOTALL,
 )
-FIGURES = re.compile(r"(<!-- figures(?P<chinese> zh)? -->\n).*?(<!-- /figures -->)", re.DOTALL)
+FIGURES = re.compile(
+    r"(<!-- figures(?: (?P<group>(?!zh\b)[\w-]+))?(?P<chinese> zh)? -->\n).*?(<!-- /figures -->)", re.DOTALL
+)
 
 
 def table(module: str, name: str) -> str:
@@ -117,7 +119,7 @@ def fill(text: str) -> str:
     """The text with every asked-for table brought up to date."""
     text = BLOCK.sub(lambda found: found[1] + table(found["module"], found["name"]) + found[4], text)
     text = OPTIONS.sub(lambda found: found[1] + options(found["module"], found["name"], found["base"]) + found[5], text)
-    return FIGURES.sub(lambda found: found[1] + figures.table(bool(found["chinese"])) + found[3], text)
+    return FIGURES.sub(lambda found: found[1] + figures.table(bool(found["chinese"]), found["group"]) + found[4], text)
 
 
 def main(arguments: list[str]) -> int:
