@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from apps.finance_sentiment.examples import Example
-from apps.finance_sentiment.model import FAMILIES, FinanceModel, Task, by_name, family, frozen_encoders
+from apps.finance_sentiment.model import FinanceModel, Task, by_name, family, frozen_encoders
 from apps.finance_sentiment.schemas import SENTIMENTS
 from apps.finance_sentiment.train import Tuning, plan_tuning, read, unique
 from apps.finance_sentiment.train_heads import fit_tasks
@@ -105,7 +105,7 @@ def topic_figures(
     shape = (len(rows), len(names))
     truth, said, probabilities = np.zeros(shape, np.bool_), np.zeros(shape, np.bool_), np.zeros(shape, np.float32)
     for i, (row, home, each) in enumerate(zip(rows, homes, found, strict=True)):
-        head = (model.readings.get(("topics", home)) or model.readings["topics", FAMILIES[0]]).head
+        head = model.reading("topics", home).head
         columns = [place[label] for label in head.labels]
         truth[i, [place[label] for label in row.labels]] = True
         said[i, columns] = head.chosen(each[None])[0]

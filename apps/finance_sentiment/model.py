@@ -131,7 +131,7 @@ class FinanceModel:
         sentiment, topics = self.probabilities(("sentiment", "topics"), texts, homes)
         out = []
         for home, feeling, about in zip(homes, sentiment, topics, strict=True):
-            head = self._reading("topics", home).head
+            head = self.reading("topics", home).head
             named = np.flatnonzero(head.chosen(about[None])[0])
             likely = sorted(named.tolist(), key=lambda i: -float(about[i]))
             negative, neutral, positive = (float(p) for p in feeling)
@@ -182,7 +182,7 @@ class FinanceModel:
 
     def _parts(self, tasks: Sequence[Task], home: str, texts: list[str]) -> list[FloatArray]:
         """For each task, (n, k) probabilities; every encoder runs once."""
-        readings = [self._reading(task, home) for task in tasks]
+        readings = [self.reading(task, home) for task in tasks]
         rows = {"": np.zeros((len(texts), 0), np.float32)}
         for name in dict.fromkeys(reading.encoder for reading in readings if reading.encoder):
             rows[name] = self.encoders[name].encode(texts)
@@ -194,8 +194,12 @@ class FinanceModel:
             for task, reading in zip(tasks, readings, strict=True)
         ]
 
-    def _reading(self, task: Task, home: str) -> Reading:
-        found = self.readings.get((task, home)) or self.readings.get((task, FAMILIES[0]))
+    def reading(self, task: Task, home: str) -> Reading:
+        """What reads texts of this family: its own, or the one there is, where a model knows fewer languages.
+
+        :raises ModelNotPrepared: if nothing of this task is published.
+        """
+        found = next((self.readings[task, each] for each in (home, *FAMILIES) if (task, each) in self.readings), None)
         if found is None:
             raise ModelNotPrepared(f"No {task} model is published. Run `triptych models prepare`.")
         return found

@@ -65,3 +65,14 @@ def test_a_test_file_without_a_good_row_is_refused(tmp_path: Path) -> None:
     path.write_text("text,label\nx,sideways\n", encoding="utf-8")
     with pytest.raises(InputError, match="no good row"):
         evaluate_sentiment(path, CoreSettings(home=tmp_path), encoders=ENCODERS)
+
+
+def test_a_model_of_one_language_reads_texts_of_the_other_too(tmp_path: Path) -> None:
+    settings, paths = CoreSettings(home=tmp_path), {"train": tmp_path / "zh.csv", "test": tmp_path / "mixed.csv"}
+    rows = {"train": sentiment_rows("zh", 30), "test": [*sentiment_rows("zh", 8), *sentiment_rows("en", 4)]}
+    for name, path in paths.items():
+        lines = [f'"{row.text}",{row.labels[0]}' for row in rows[name]]
+        path.write_text("\n".join(["text,label", *lines]) + "\n", encoding="utf-8")
+    told = evaluate_sentiment(paths["test"], settings, train=paths["train"], tuning="off", encoders=ENCODERS)
+    assert told["rows"] == 36
+    assert told["accuracy"] > 0.6  # type: ignore[operator]
