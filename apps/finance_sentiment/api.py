@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from apps.finance_sentiment.alerts_api import alerts_router
 from apps.finance_sentiment.metrics import FinanceMetrics
 from apps.finance_sentiment.pages import ASSETS, NAME, PREFIX, pages_router
+from apps.finance_sentiment.rules_api import rules_router
 from apps.finance_sentiment.sources_api import sources_router
 from apps.finance_sentiment.trends_api import trends_router
 from core.errors import Unavailable
@@ -73,6 +74,7 @@ def part(build: Callable[[], Desk], web: WebSettings) -> Part:
         routers=[
             pages_router(),  # first: two pages share their address with JSON
             alerts_router(lambda: slot().alerts, web.admin_key),
+            rules_router(lambda: slot().service, web.admin_key),
             sources_router(lambda: slot().service, lambda: slot().jobs, web.admin_key),
             trends_router(lambda: slot().service),
         ],

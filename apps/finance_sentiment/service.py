@@ -48,7 +48,8 @@ class Service:
         self.alerts = AlertDesk(store.engine, send, Policy(reopen_seconds=settings.reopen_minutes * 60))
         store.add_rules([rule.to_json() for rule in default_rules()])
         alerting = Alerting(store, self.alerts, self.name)
-        self.monitor = Monitor(store, alerting, self.rules(), relevance=settings.relevance)
+        self._rules = self.rules()
+        self.monitor = Monitor(store, alerting, self._rules, relevance=settings.relevance)
         reader = Reader(model, Linker(gazetteer), settings)
         self.intake = Intake(store, reader, settings, self.monitor.heard)
         self.problem = ""
@@ -109,7 +110,7 @@ class Service:
         for each in (rule, *others):
             read(each, [*others, rule])
         self.store.put_rule(rule.id, rule.to_json())
-        self.monitor.set_rules(self.rules())
+        self._set_rules(self.rules())
         return rule
 
     def delete_rule(self, id: str) -> None:
@@ -125,7 +126,7 @@ class Service:
         for rule in left:
             read(rule, left)
         self.store.delete_rule(id)
-        self.monitor.set_rules(left)
+        self._set_rules(left)
 
     def ready(self) -> dict[str, str]:
         """Part -> "ok" or what is wrong."""
@@ -146,11 +147,22 @@ class Service:
         if seconds - self._kept >= KEEP_SECONDS:
             self._kept = seconds
             self.monitor.flush()
+            self._take_up()
         if seconds - self._purged >= PURGE_SECONDS:
             self._purged = seconds
             self.store.delete_minutes_before(epoch(now - timedelta(days=self.settings.minute_retention_days)))
             if self.settings.text_retention_days:
                 self.store.delete_texts_before(epoch(now - timedelta(days=self.settings.text_retention_days)))
+
+    def _take_up(self) -> None:
+        """Put the rules in force that another process stored."""
+        rules = self.rules()
+        if rules != self._rules:
+            self._set_rules(rules)
+
+    def _set_rules(self, rules: list[Rule]) -> None:
+        self.monitor.set_rules(rules)
+        self._rules = rules
 
     async def aclose(self) -> None:
         """Let go of models, database and threads."""
