@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from apps.finance_sentiment import cli_alerts, cli_backtest, cli_rules
+from apps.finance_sentiment import cli_alerts, cli_backtest, cli_listen, cli_rules
 from core.console import hint, put_figures, put_json, put_table, say
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ app.add_typer(train, name="train", help="Train on your own labels.")
 app.add_typer(evaluate, name="evaluate", help="Measure on labelled data: a table, then one line of JSON.")
 app.add_typer(cli_backtest.app, name="backtest", help="Replay what happened through the rules, and judge the alerts.")
 app.add_typer(cli_alerts.alerts, name="alerts", help="Alerts: list, acknowledge, silence.")
+app.add_typer(cli_listen.app, name="listen", help="Texts from a message broker: Kafka, NATS JetStream.")
 app.add_typer(cli_rules.app, name="rules", help="When to alert: list, add, change, switch off.")
 app.add_typer(cli_alerts.notify, name="notify", help="Where alerts are sent.")
 
