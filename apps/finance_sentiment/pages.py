@@ -29,8 +29,9 @@ PAGES = {
     "/trends": "trends.html",
     "/map": "map.html",
     "/sources": "sources.html",
+    "/rules": "rules.html",
 }
-SHARED = {"/trends", "/sources"}
+SHARED = {"/trends", "/sources", "/rules"}
 """Pages at whose address there is JSON too."""
 
 
@@ -46,7 +47,7 @@ class PageRoute(APIRoute):
 
 
 def pages_router() -> APIRouter:
-    """The dashboard: alerts, one alert, trends, the map, sources."""
+    """The dashboard: alerts, one alert, trends, the map, sources, rules."""
     router = APIRouter(include_in_schema=False, prefix=PREFIX)
 
     @router.get("")

@@ -7,7 +7,7 @@ import { Names } from "./names.js";
 import { Gone, Live, Server } from "./server.js";
 import { FRAME_WORDS } from "./words.js";
 
-const ROOMS = [["alerts", "/finance/"], ["trends", "/finance/trends"], ["map", "/finance/map"], ["sources", "/finance/sources"]];
+const ROOMS = [["alerts", "/finance/"], ["trends", "/finance/trends"], ["map", "/finance/map"], ["sources", "/finance/sources"], ["rules", "/finance/rules"]];
 const BY = "triptych.finance.by";
 
 /** The page's frame. `name`: its key in the words; `words`: those of the page itself. */
@@ -39,6 +39,13 @@ export class Frame {
 
   set by(name) {
     memory.set(BY, name.trim() || null);
+  }
+
+  /** The head of a table; the column of acts is named for screen readers alone. */
+  head(...keys) {
+    return el("thead", {}, el("tr", {}, ...keys.map((key) => key === "col_acts"
+      ? el("th", { scope: "col" }, this.i18n.node("span", key, { class: "unseen" }))
+      : this.i18n.node("th", key, { scope: "col" }))));
   }
 
   title(text) {

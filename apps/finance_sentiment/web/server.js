@@ -25,7 +25,7 @@ export class Server extends EventTarget {
     return this.send("GET", search ? `${path}?${search}` : path, undefined, options);
   }
 
-  async send(method, path, body, { signal, seconds = 20 } = {}) {
+  async send(method, path, body, { signal, seconds = 20, ask = true } = {}) {
     let response;
     try {
       response = await fetch(`/finance/${path}`, {
@@ -35,7 +35,7 @@ export class Server extends EventTarget {
         headers: {
           Accept: "application/json",
           ...(body === undefined ? {} : { "Content-Type": "application/json" }),
-          ...(method !== "GET" && adminKey() ? { Authorization: `Bearer ${adminKey()}` } : {}),
+          ...(adminKey() ? { Authorization: `Bearer ${adminKey()}` } : {}),
         },
         body: body === undefined ? undefined : JSON.stringify(body),
       });
@@ -51,7 +51,7 @@ export class Server extends EventTarget {
     this.tell(true);
     if (response.status === 204) return null;
     const found = await response.json().catch(() => ({}));
-    if (response.status === 401) {
+    if (response.status === 401 && ask) {
       const key = await this.askKey();
       if (key) {
         keepKey(key);

@@ -3,7 +3,7 @@
 export const FRAME_WORDS = {
   en: {
     skip: "Skip to the content", rooms: "Monitor",
-    alerts: "Alerts", alert: "Alert", trends: "Trends", map: "Map", sources: "Sources",
+    alerts: "Alerts", alert: "Alert", trends: "Trends", map: "Map", sources: "Sources", rules: "Rules",
     live: "Live", connecting: "Connecting…",
     gone: "The server does not answer. This page asks again by itself.",
     key: "Admin key", key_lead: "This server asks for its admin key to change something. It is kept until this tab is closed.",
@@ -20,7 +20,7 @@ export const FRAME_WORDS = {
   },
   zh: {
     skip: "跳到正文", rooms: "监测",
-    alerts: "告警", alert: "告警", trends: "趋势", map: "热力图", sources: "来源",
+    alerts: "告警", alert: "告警", trends: "趋势", map: "热力图", sources: "来源", rules: "规则",
     live: "实时", connecting: "连接中……",
     gone: "服务器没有响应，本页会自动重试。",
     key: "管理密钥", key_lead: "在此服务器上进行更改需要管理密钥。密钥保留到关闭此标签页为止。",
