@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from apps.finance_sentiment.backtest_stream import LASTS, Event, StreamReport, backtest_stream
+from apps.finance_sentiment.backtest_tune import Tuned, tune
 from apps.finance_sentiment.clusters import StoryIndex
 from apps.finance_sentiment.data import parse_time, read_table, read_texts
 from apps.finance_sentiment.gazetteer import Gazetteer
@@ -86,23 +87,48 @@ def backtest_files(
     :raises InputError: if a file is not usable, or no text has a time.
     """
     known = read_events(events, gazetteer) if events else []
-    found = [t for t in read_texts(texts).texts if t.published_at is not None]
-    if not found:
-        raise InputError(f"{texts.name} has no text with a time: a replay needs published_at.")
-    arrived = [replace(t, received_at=t.published_at) for t in found if t.published_at]
-    arrived.sort(key=lambda t: (t.received_at, t.source, t.id))
+    arrived = _arrived(texts)
     began = time.perf_counter()
-
-    def counted() -> Iterator[Analysed]:
-        for i, text in enumerate(analysed(arrived, reader, settings), 1):
-            if i % BATCH == 0 or i == len(arrived):
-                progress("texts", i, len(arrived))
-            yield text
-
-    report = backtest_stream(counted(), rules, known)
+    report = backtest_stream(_counted(arrived, reader, settings, progress), rules, known)
     figures = report.figures()
     figures["texts_per_second"] = len(arrived) / max(time.perf_counter() - began, 1e-9)
     return report, figures
+
+
+def tune_files(
+    texts: Path,
+    events: Path,
+    rules: Sequence[Rule],
+    reader: Reader,
+    gazetteer: Gazetteer,
+    settings: FinanceSettings,
+    *,
+    progress: Report = quiet,
+) -> Tuned:
+    """Fit the strictness of rules on the first half of a file of texts, and judge it on the second.
+
+    :raises InputError: if a file is not usable, no text has a time, or a half has no event.
+    """
+    known = read_events(events, gazetteer)
+    read = list(_counted(_arrived(texts), reader, settings, progress))
+    return tune(read, rules, known, progress=progress)
+
+
+def _arrived(texts: Path) -> list[Incoming]:
+    """The texts that have a time, as if each had arrived then, in order."""
+    arrived = [replace(t, received_at=t.published_at) for t in read_texts(texts).texts if t.published_at is not None]
+    if not arrived:
+        raise InputError(f"{texts.name} has no text with a time: a replay needs published_at.")
+    return sorted(arrived, key=lambda t: (t.received_at, t.source, t.id))
+
+
+def _counted(
+    arrived: Sequence[Incoming], reader: Reader, settings: FinanceSettings, progress: Report
+) -> Iterator[Analysed]:
+    for i, text in enumerate(analysed(arrived, reader, settings), 1):
+        if i % BATCH == 0 or i == len(arrived):
+            progress("texts", i, len(arrived))
+        yield text
 
 
 def _series(entity: str, gazetteer: Gazetteer, where: str) -> SeriesKey:

@@ -159,13 +159,16 @@ class Run:
         """Let a last tick pass."""
         self._until(self._now + TICK)
 
-    def report(self, events: Sequence[Event], seconds: float) -> StreamReport:
+    def report(self, events: Sequence[Event], seconds: float, *, since: int = 0) -> StreamReport:
         """What came of it.
 
         :param seconds: time it took.
+        :param since: alerts and events from this moment on, seconds since 1970; what came before is only learned from.
+            An alert that belongs to an earlier event is neither right nor wrong.
         """
         self._told.sort(key=lambda pair: pair[0])
-        alerts = [Alert(c.rule_id, c.key, c.at, c.window, c.verdict) for c in self._changes if c.after == "firing"]
+        begun = [Alert(c.rule_id, c.key, c.at, c.window, c.verdict) for c in self._changes if c.after == "firing"]
+        alerts = [alert for alert in begun if alert.at >= since]
         judged: list[Alert] = []
         seen: set[tuple[str, SeriesKey, str]] = set()
         found: dict[str, Alert] = {}
@@ -173,6 +176,8 @@ class Run:
             if alert.rule_id in self._idle:
                 continue
             event = self._event(alert, events)
+            if event and event.start < since:
+                continue
             name = event.name if event else ""
             repeat = bool(name) and (alert.rule_id, alert.key, name) in seen
             seen.add((alert.rule_id, alert.key, name))
@@ -181,9 +186,10 @@ class Run:
             )  # fmt: skip
             if event and event.key == alert.key:
                 found.setdefault(name, judged[-1])
-        span = (self._now - self._counts.began()) / WEEK if self._texts else 0.0
+        span = (self._now - max(since, self._counts.began())) / WEEK if self._texts else 0.0
         silences = tuple(a for a in alerts if a.rule_id in self._idle)
-        return StreamReport(tuple(judged), silences, found, tuple(events), self._texts, span, seconds)
+        asked = tuple(event for event in events if event.start >= since)
+        return StreamReport(tuple(judged), silences, found, asked, self._texts, span, seconds)
 
     def _until(self, arrived: int) -> None:
         """Tick up to a moment; of a long silence the ticks are an hour apart after a day."""

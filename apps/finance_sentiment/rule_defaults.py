@@ -15,11 +15,14 @@ from apps.finance_sentiment.rules import ALL, ANY, DAY, Rule
 HOUR = 3600
 
 
-def surge(seconds: int, least: int, count: Mapping[str, Any], share: Mapping[str, Any]) -> dict[str, Any]:
+def surge(
+    seconds: int, least: int, count: Mapping[str, Any], share: Mapping[str, Any], together: float = 1.0
+) -> dict[str, Any]:
     """A part of a rule: too many negative stories, and too great a share of them, in one window.
 
     :param least: negative stories without which there is no surge.
     :param count: parameters of `count_tail`; `share`: of `share_shift`.
+    :param together: limit of the product of both chances.
     """
     counted = {
         "kind": "count_tail",
@@ -39,16 +42,23 @@ def surge(seconds: int, least: int, count: Mapping[str, Any], share: Mapping[str
         "kind": ALL,
         "minimum_evidence": least,
         "window_seconds": seconds,
-        "parameters": {"parts": [counted, shared]},
+        "parameters": {"parts": [counted, shared], "p_value": together},
     }
 
 
 def default_rules() -> list[Rule]:
-    """Surges by company, by topic and overall; sources that fell silent."""
-    company = {"p_value": 1e-6, "times": 3.0, "prior_per_day": 0.3}
-    company_share = {"p_value": 0.01, "least_rise": 0.2, "prior_share": 0.3}
+    """Surges by company, by topic and overall; sources that fell silent.
+
+    On a company with a story a week neither number nor share can be beyond doubt after four stories, so each has a mild
+    limit of its own there, and both together a strict one.
+    """
+    company = {"p_value": 2e-4, "times": 4.0, "prior_per_day": 0.3, "looks": 3.0}
+    company_share = {"p_value": 0.05, "least_rise": 0.35, "prior_share": 0.25, "enough": 0.8}
+    together = 3e-7
     topic = {"p_value": 1e-7, "times": 2.0, "prior_per_day": 3.0}
     topic_share = {"p_value": 0.001, "least_rise": 0.15, "prior_share": 0.3}
+    overall = {"p_value": 1e-12, "times": 2.5, "prior_per_day": 3.0}
+    overall_share = {"p_value": 0.001, "least_rise": 0.2, "prior_share": 0.3}
     return [
         Rule(
             "company-negative-surge",
@@ -57,13 +67,13 @@ def default_rules() -> list[Rule]:
             ANY,
             parameters={
                 "parts": [
-                    surge(HOUR, 4, company, company_share),
-                    surge(6 * HOUR, 5, company, company_share),
-                    surge(DAY, 6, company, company_share),
+                    surge(HOUR, 4, company, company_share, together),
+                    surge(6 * HOUR, 4, company, company_share, together),
+                    surge(DAY, 4, company, company_share, together),
                 ]
             },
             window_seconds=HOUR,
-            most_of_one_source=0.75,
+            most_of_one_source=0.5,
             clear_seconds=HOUR,
             cooldown_seconds=12 * HOUR,
             warmup_seconds=3 * DAY,
@@ -83,7 +93,7 @@ def default_rules() -> list[Rule]:
                 ]
             },
             window_seconds=HOUR,
-            most_of_one_source=0.75,
+            most_of_one_source=0.5,
             clear_seconds=HOUR,
             cooldown_seconds=12 * HOUR,
             warmup_seconds=3 * DAY,
@@ -95,10 +105,10 @@ def default_rules() -> list[Rule]:
             "all",
             ANY,
             parameters={
-                "parts": [surge(HOUR, 15, topic, topic_share), surge(6 * HOUR, 25, topic, topic_share)],
+                "parts": [surge(HOUR, 15, overall, overall_share), surge(6 * HOUR, 25, overall, overall_share)],
             },
             window_seconds=HOUR,
-            most_of_one_source=0.75,
+            most_of_one_source=0.5,
             clear_seconds=HOUR,
             cooldown_seconds=12 * HOUR,
             warmup_seconds=3 * DAY,

@@ -11,6 +11,7 @@ later than that changes the counts, not what was learned.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -168,11 +169,12 @@ class _Judging:
         breaches = [pair for pair in judged if pair[0].breached]
         if part.kind == ALL:
             chances = [v.p_value for v in verdicts if v.p_value is not None]
+            chance = math.prod(chances) if chances else None
             joined = replace(
                 verdicts[0],
-                breached=len(breaches) == len(part.parts) and heard,
+                breached=len(breaches) == len(part.parts) and heard and (chance is None or chance <= part.p_value),
                 cleared=any(v.cleared for v in verdicts),
-                p_value=max(chances, default=None),
+                p_value=chance,
                 reason=" ".join(v.reason for v in verdicts),
             )
             return joined, judged[0][1]
@@ -211,6 +213,8 @@ def _move(
             _enter(track, "inactive", now)
     else:
         few = not _many(rule, key, window, reader)
+        if few:
+            track.leave_out(now)
         if not few and now - (track.since if before == "pending" else now) >= rule.pending_seconds:
             _enter(track, "firing", now)
             track.surges.append([now, 0])
@@ -229,7 +233,7 @@ def _many(rule: Rule, key: SeriesKey, window: Observation, reader: Reader) -> bo
         return True
     told = reader.by_source(key, window.start, window.end)
     loudest = max(told, key=lambda source: told[source], default="")
-    if len(told) >= rule.minimum_sources and told.get(loudest, 0) <= rule.most_of_one_source * sum(told.values()):
+    if len(told) >= rule.minimum_sources and told.get(loudest, 0) <= 1 + rule.most_of_one_source * sum(told.values()):
         return True
     since = window.end - USUAL
     from_all = reader.counts(SeriesKey("all"), since, window.end).stories

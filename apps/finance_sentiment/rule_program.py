@@ -17,6 +17,9 @@ LONGEST_MEMORY = 60 * 86_400
 """A series that is seen for the first time learns so much of the empty time before, and one long unseen catches up so
 much, in seconds."""
 
+NEAR = 3600
+"""Stretches that are not learned and lie so near each other are one, in seconds."""
+
 
 class Reader(Protocol):
     """Where counts come from."""
@@ -54,7 +57,15 @@ class Track:
     """End of the cool-down."""
     clock: int = 0
     surges: list[list[int]] = field(default_factory=list)
-    """Stretches of firing, [start, end]; an open one ends in 0."""
+    """Stretches of firing, [start, end]; an open one ends in 0. Also those that were not told of, because one source
+    alone was loud: they are not to be learned either."""
+
+    def leave_out(self, now: int) -> None:
+        """Note that a surge is not told of; the rule does not fire."""
+        if self.surges and now - self.surges[-1][1] <= NEAR:
+            self.surges[-1][1] = max(self.surges[-1][1], now + 1)
+        else:
+            self.surges.append([now, now + 1])
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 ALL, ANY = "all", "any"
 COMPOSITES = (ALL, ANY)
 """Kinds whose parameter `parts` is a list of parts: `{"kind": ..., "measure": ..., "window_seconds": ...,
-"minimum_evidence": ..., "parameters": ...}`, or `{"rule": id}` for what another rule looks at."""
+"minimum_evidence": ..., "parameters": ...}`, or `{"rule": id}` for what another rule looks at. `all` may have a
+`p_value`, too: the product of the parts' chances must be so small."""
 MINUTE, DAY = 60, 86_400
 _LISTS = ("channels", "group_by", "inhibits")
 _GROUPS = ("rule", "severity", "dimension", "value")
@@ -37,6 +38,9 @@ class Part:
     detector: Detector[Any] | None
     """None where `parts` has the detectors."""
     parts: tuple[Part, ...] = ()
+    p_value: float = 1.0
+    """Of kind `all`: the product of the parts' chances must be so small. Two findings of which each is merely odd are
+    one that is not chance, and neither has to be beyond doubt by itself."""
 
     def leaves(self) -> list[Part]:
         """The parts with a detector, in order."""
@@ -70,8 +74,8 @@ class Rule:
     """The negative stories of the window must come from so many sources before the rule may start to fire; where one
     source brings half of all texts anyway, it is enough."""
     most_of_one_source: float = 1.0
-    """One source may bring at most this share of them, unless it brings half of all texts anyway: a source that cries
-    wolf is no surge. 1 lets it."""
+    """One source may bring at most this share of them and one story more, unless it brings half of all texts anyway: a
+    source that cries wolf is no surge, and three stories of four prove nothing against it. 1 lets it."""
     pending_seconds: int = 0
     """A breach must last so long before the rule fires; 0 fires at once."""
     clear_ratio: float = 0.7
@@ -226,11 +230,15 @@ def _part(body: Mapping[str, Any], rule: Rule, others: Mapping[str, Rule], path:
     if kind not in COMPOSITES:
         detector = KINDS[kind].made(measure, rule.clear_ratio, given, where)
         return Part(kind, measure, window, least, detector)
-    parts = given.get("parts")
-    if set(given) != {"parts"} or not isinstance(parts, list | tuple) or len(parts) < 2:
-        raise InputError(f"{where}: kind {kind!r} has one parameter, parts: a list of two parts or more.")
+    parts, chance = given.get("parts"), given.get("p_value", 1.0)
+    known = {"parts", "p_value"} if kind == ALL else {"parts"}
+    if set(given) - known or not isinstance(parts, list | tuple) or len(parts) < 2:
+        also = ", and may have p_value" if kind == ALL else ""
+        raise InputError(f"{where}: kind {kind!r} has the parameter parts, a list of two parts or more{also}.")
+    if isinstance(chance, bool) or not isinstance(chance, int | float) or not 0 < chance <= 1:
+        raise InputError(f"{where}: p_value is {chance!r}; it is above 0 and at most 1.")
     made = tuple(_part(part, rule, others, path, where) for part in parts)
-    return Part(kind, measure, window, least, None, made)
+    return Part(kind, measure, window, least, None, made, float(chance))
 
 
 def _listed(where: str, name: str, value: object) -> tuple[str, ...]:

@@ -28,6 +28,9 @@ class CountTail(Detector[Rate]):
     """Chance of a false breach in one window. 1e-5 in windows of an hour is once in eleven years a series."""
     times: float = parameter(1.0, 1.0, 1000.0)
     """The limit is at least so many times the expected count: on busy series small rises are significant, not news."""
+    looks: float = parameter(0.0, 0.0, 1000.0)
+    """Chances are multiplied by 1 + looks * usual stories a day: every story is a look, and a series that is looked at
+    ten times as often is by chance odd ten times as often. 0 corrects nothing."""
     half_life: float = parameter(21.0, 0.1, 3650.0)
     """Days after which a count weighs half."""
     prior_per_day: float = parameter(0.5, 0.0, 1e6)
@@ -48,7 +51,9 @@ class CountTail(Detector[Rate]):
         model, count = self.model(), int(measured(window.counts, self.measure))
         mean = model.expect(state, window.start, window.seconds)
         variance = model.variance(state, mean)
-        p, least = negative_binomial_limit(count, mean, variance, self.p_value)
+        looks = 1.0 + self.looks * model.hourly(state) * 24
+        p, least = negative_binomial_limit(count, mean, variance, self.p_value / looks)
+        p = min(1.0, p * looks)
         limit = max(float(least), math.ceil(mean * self.times))
         what = "stories" if self.measure == "volume" else "negative stories"
         reason = (

@@ -34,6 +34,8 @@ class ShareShift(Detector[Tally]):
     """Chance of a false breach in one window."""
     least_rise: float = parameter(0.15, 0.0, 1.0)
     """The share must exceed the usual one by this much: significance alone is cheap on busy series."""
+    enough: float = parameter(1.0, 0.0, 1.0)
+    """No higher share is asked for than this, so that a series whose news is mostly bad can get worse, too."""
     half_life: float = parameter(30.0, 0.1, 3650.0)
     """Days after which a story weighs half."""
     prior_share: float = parameter(0.25, 0.01, 0.99)
@@ -59,7 +61,7 @@ class ShareShift(Detector[Tally]):
             return Verdict(False, True, 0.0, expected, 1.0, None, "There are no stories in the window.")
         p = beta_binomial_tail(negative, stories, a, b)
         least = least_count(lambda k: beta_binomial_tail(k, stories, a, b), self.p_value, int(expected * stories) + 1)
-        limit = max(least / stories, expected + self.least_rise)
+        limit = max(least / stories, min(expected + self.least_rise, max(self.enough, expected)))
         if p > self.p_value:
             limit = max(limit, value + 0.5 / stories)
         reason = (
