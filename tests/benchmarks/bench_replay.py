@@ -4,8 +4,8 @@
 
 Writes the replay as CSV and runs `triptych finance backtest stream` on it as a user would: the texts go through the
 reader, the models and the rules that serve. Decoys are volume without negativity, one story told two hundred times, a
-change of level, and the rhythm of earnings days. The rules were fitted on other seeds. Prints one JSON object;
-`--write` keeps it as `results/replay.json`.
+change of level, and the rhythm of earnings days. The rules were chosen on other seeds, but for one change that was made
+after reading what was missed on this one. Prints one JSON object; `--write` keeps it as `results/replay.json`.
 """
 
 from __future__ import annotations
