@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -139,7 +138,18 @@ def test_a_taken_port_is_an_error_of_one_line(capsys: pytest.CaptureFixture[str]
     assert "in use" in capsys.readouterr().err
 
 
-@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def wait_until_idle(pid: int, seconds: float = 60.0) -> None:
+    """Until a process has used no processor time for a second: it has started and waits for its input."""
+    deadline, used, since = time.monotonic() + seconds, -1, time.monotonic()
+    while time.monotonic() < deadline and time.monotonic() - since < 1.0:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        now = int(fields[11]) + int(fields[12])
+        if now != used or fields[0] in "RD" or now == 0:
+            used, since = now, time.monotonic()
+        time.sleep(0.05)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at /proc")
 def test_ctrl_c_is_130_and_says_how_to_go_on() -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "apps", "customer-service", "ask", "-"],
@@ -149,7 +159,7 @@ def test_ctrl_c_is_130_and_says_how_to_go_on() -> None:
         cwd=Path(__file__).parents[2],
         text=True,
     )
-    time.sleep(3)
+    wait_until_idle(process.pid)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
     assert process.returncode == 130, err
